@@ -1,0 +1,241 @@
+"""The settable attributes of a LiteLLM key: one table, from which canonical forms, flat paths and clearing follow.
+
+Source of the facts: LiteLLM 1.72 to 1.105, ``/key/generate``, ``/key/update`` and ``/v2/key/info``.
+
+Three things are kept apart everywhere: *unset* (:data:`UNSET`, not declared: none of our business), *null* (declared as
+"none") and *empty* (``[]``, ``{}``). Values are compared in canonical form only: see :func:`canonical`.
+
+An attribute is addressed by its *path*: its name, or ``name.key`` where we own single keys of an object that others may
+own keys of too (``metadata.cost_center``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum, StrEnum
+from typing import Final, TypeAlias
+
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+
+
+class Unset(Enum):
+    """The type of :data:`UNSET`."""
+
+    UNSET = "unset"
+
+    def __repr__(self) -> str:
+        return "UNSET"
+
+
+UNSET: Final = Unset.UNSET
+"""Not declared. Different from null, which is declared as "none"."""
+
+
+@dataclass(frozen=True)
+class Sensitive:
+    """A declared value that is neither shown nor stored: it came from the environment, or stands where secrets do."""
+
+    value: Json = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """What the state and a plan hold of a sensitive value: a digest, salted with the lineage."""
+
+    digest: str
+
+
+Value: TypeAlias = "Json | Sensitive | Sealed"
+
+
+class Kind(StrEnum):
+    """The shape of an attribute's value, which decides its canonical form."""
+
+    STRING = "string"
+    NUMBER = "number"
+    INTEGER = "integer"
+    BOOLEAN = "boolean"
+    SET = "set"
+    """A list of strings whose order and repetitions mean nothing."""
+    LIST = "list"
+    OBJECT = "object"
+    OPEN = "open"
+    """An object of which we own only the keys that we declare."""
+
+
+class Home(StrEnum):
+    """Where LiteLLM keeps an attribute, which is where it is read back from."""
+
+    ROW = "row"
+    METADATA = "metadata"
+    """Folded into ``metadata`` under its own name; cleared by sending ``metadata`` without it."""
+    BUDGET = "budget"
+    """Only in ``litellm_budget_table``."""
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """One settable attribute: its LiteLLM name, shape and home."""
+
+    name: str
+    kind: Kind
+    home: Home = Home.ROW
+    updatable: bool = True
+    """False where ``/key/update`` ignores the field: a change needs a new key."""
+
+    @property
+    def empty(self) -> Json:
+        """The value that an update sends to clear the attribute; never null for a list or an object."""
+        match self.kind:
+            case Kind.SET | Kind.LIST:
+                return []
+            case Kind.OBJECT | Kind.OPEN:
+                return {}
+            case Kind.BOOLEAN:
+                return False
+            case _:
+                return None
+
+
+def _table(*attributes: Attribute) -> Mapping[str, Attribute]:
+    return {attribute.name: attribute for attribute in attributes}
+
+
+ATTRIBUTES: Final = _table(
+    Attribute("user_id", Kind.STRING),
+    Attribute("team_id", Kind.STRING),
+    Attribute("organization_id", Kind.STRING),
+    Attribute("project_id", Kind.STRING),
+    Attribute("agent_id", Kind.STRING),
+    Attribute("budget_id", Kind.STRING),
+    Attribute("models", Kind.SET),
+    Attribute("access_group_ids", Kind.SET),
+    Attribute("allowed_routes", Kind.SET),
+    Attribute("allowed_cache_controls", Kind.SET),
+    Attribute("key_type", Kind.STRING, updatable=False),
+    Attribute("max_budget", Kind.NUMBER),
+    Attribute("soft_budget", Kind.NUMBER, Home.BUDGET),
+    Attribute("budget_duration", Kind.STRING),
+    Attribute("budget_limits", Kind.LIST),
+    Attribute("budget_fallbacks", Kind.OBJECT),
+    Attribute("model_max_budget", Kind.OBJECT),
+    Attribute("max_parallel_requests", Kind.INTEGER),
+    Attribute("tpm_limit", Kind.INTEGER),
+    Attribute("rpm_limit", Kind.INTEGER),
+    Attribute("tpd_limit", Kind.INTEGER),
+    Attribute("model_tpm_limit", Kind.OBJECT, Home.METADATA),
+    Attribute("model_rpm_limit", Kind.OBJECT, Home.METADATA),
+    Attribute("tpm_limit_type", Kind.STRING, Home.METADATA),
+    Attribute("rpm_limit_type", Kind.STRING, Home.METADATA),
+    Attribute("blocked", Kind.BOOLEAN),
+    Attribute("auto_rotate", Kind.BOOLEAN),
+    Attribute("rotation_interval", Kind.STRING),
+    Attribute("permissions", Kind.OBJECT),
+    Attribute("aliases", Kind.OBJECT),
+    Attribute("config", Kind.OBJECT),
+    Attribute("router_settings", Kind.OBJECT),
+    Attribute("object_permission", Kind.OPEN),
+    Attribute("enforced_params", Kind.LIST, Home.METADATA),
+    Attribute("allowed_vector_store_indexes", Kind.LIST, Home.METADATA),
+    Attribute("allowed_passthrough_routes", Kind.LIST, Home.METADATA),
+    Attribute("tags", Kind.SET, Home.METADATA),
+    Attribute("guardrails", Kind.SET, Home.METADATA),
+    Attribute("prompts", Kind.SET, Home.METADATA),
+    Attribute("policies", Kind.SET, Home.METADATA),
+    Attribute("disable_global_guardrails", Kind.BOOLEAN, Home.METADATA),
+    Attribute("metadata", Kind.OPEN),
+    Attribute("extra", Kind.OPEN),
+)
+"""Every attribute that a config can declare except the expiry (``duration``, ``expires_at``: see ``vkstate.expiry``).
+
+``extra`` carries fields that a newer LiteLLM has and this table has not: each of its keys is sent, and read, as a field
+of the row.
+"""
+
+EXPIRY_PATHS: Final = frozenset({"duration", "expires_at"})
+"""Declared like attributes, but moved and compared by rules of their own."""
+
+STAMP_KEY: Final = "vkstate"
+"""The key under a LiteLLM key's ``metadata`` that holds our own mark."""
+
+
+def attribute_of(path: str) -> Attribute | None:
+    """The attribute that a flat path belongs to, or None for the expiry."""
+    return ATTRIBUTES.get(path.partition(".")[0])
+
+
+def canonical(name: str, value: Json) -> Json:
+    """A value in the one form in which values are compared, shown and recorded.
+
+    Sets are sorted and without repetitions, whole floats are integers, an absent list or object is empty, a false or
+    absent flag is False, an empty string is null, and ``budget_limits`` carries no server-made ``reset_at``.
+
+    :param name: the attribute's LiteLLM name; a name that is not in the table is compared as JSON.
+    """
+    attribute = ATTRIBUTES.get(name)
+    if attribute is None:
+        return _plain(value)
+    if value is None or value == "":
+        return attribute.empty
+    match attribute.kind:
+        case Kind.SET if isinstance(value, list):
+            return list[Json](sorted({str(item) for item in value}))
+        case Kind.LIST if name == "budget_limits" and isinstance(value, list):
+            return [_plain(_without_reset(item)) for item in value]
+        case _:
+            return _plain(value)
+
+
+def _without_reset(item: Json) -> Json:
+    return {key: value for key, value in item.items() if key != "reset_at"} if isinstance(item, dict) else item
+
+
+def _plain(value: Json) -> Json:
+    """JSON with whole floats as integers and object keys in order, so that equal values are written alike."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain(value[key]) for key in sorted(value)}
+    return value
+
+
+def flatten(name: str, value: Json) -> dict[str, Json]:
+    """An attribute's value by flat path, canonical: one path, or for an open object one path a key."""
+    attribute = ATTRIBUTES.get(name)
+    if attribute is not None and attribute.kind is Kind.OPEN and isinstance(value, dict):
+        return {f"{name}.{key}": _plain(item) for key, item in value.items()}
+    return {name: canonical(name, value)}
+
+
+def nest(values: Mapping[str, Value]) -> dict[str, Value | dict[str, Value]]:
+    """The inverse of :func:`flatten` over a whole mapping: open objects are objects again."""
+    nested: dict[str, Value | dict[str, Value]] = {}
+    for path, value in values.items():
+        name, _, key = path.partition(".")
+        if key:
+            inner = nested.setdefault(name, {})
+            assert isinstance(inner, dict)  # noqa: S101 - an open attribute never has a path without a key
+            inner[key] = value  # type: ignore[assignment]  # Json and Value share dict; the values are Value here
+        else:
+            nested[name] = value
+    return nested
+
+
+def seal(lineage: str, value: Value) -> Value:
+    """The form of a value that may be stored and shown: a sensitive one becomes its digest, salted with the lineage."""
+    if not isinstance(value, Sensitive):
+        return value
+    text = json.dumps(_plain(value.value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return Sealed("sha256:" + hashlib.sha256(f"{lineage}\0{text}".encode()).hexdigest())
+
+
+def reveal(value: Value) -> Json:
+    """The JSON that goes to the proxy; raises TypeError for a sealed value, whose content is not known here."""
+    if isinstance(value, Sealed):
+        raise TypeError("a sealed value has no content")
+    return value.value if isinstance(value, Sensitive) else value
