@@ -1,0 +1,305 @@
+"""How one key differs: desired against recorded against live, attribute by attribute. Pure.
+
+Only what the config declares counts. What was declared and no longer is gets cleared; what was never declared is left
+alone. Both sides are in canonical form before they are compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from vkstate.attributes import (
+    EXPIRY_PATHS,
+    STAMP_KEY,
+    UNSET,
+    Home,
+    Json,
+    Sealed,
+    Sensitive,
+    Unset,
+    Value,
+    attribute_of,
+    seal,
+)
+from vkstate.expiry import Expiry, Lasting, Never, Until, expiry_of, format_instant, same_instant
+from vkstate.keys import Capabilities, DesiredKey, LiveKey, Member, RecordedKey, Stamp
+from vkstate.plan import AttributeDiff, Cause, Problem
+
+STAMP_PATH = f"metadata.{STAMP_KEY}"
+WORKSHOP_PATH = "workshop"
+ALIAS_PATH = "key_alias"
+PROTECTION_PATH = "lifecycle.prevent_destroy"
+_WRITE_SLACK = timedelta(seconds=60)
+"""How far apart the asked and the given expiry may lie: sending takes time, and a `Date` header has whole seconds."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What one comparison sees: three sides, and what the server can do. ``recorded`` is None for a new adoption."""
+
+    lineage: str
+    desired: DesiredKey
+    recorded: RecordedKey | None
+    live: LiveKey
+    capabilities: Capabilities
+    now: datetime
+
+    @property
+    def stamp(self) -> Stamp:
+        """The stamp that the key should carry."""
+        known = self.recorded.id if self.recorded else self.live.stamp.id if self.live.stamp else ""
+        return Stamp(self.lineage, known, self.desired.member)
+
+
+def compare(comparison: Comparison) -> tuple[tuple[AttributeDiff, ...], tuple[Problem, ...]]:
+    """All differences of one key, sorted by path, and why some of them cannot be made good on this server."""
+    diffs = sorted(_all(comparison), key=lambda diff: diff.path)
+    return tuple(diffs), tuple(_impossible(comparison, diffs))
+
+
+def sealed(declared: Mapping[str, Value], lineage: str) -> dict[str, Value]:
+    """Declared attributes as they may be recorded: sensitive values as digests."""
+    return {path: seal(lineage, value) for path, value in declared.items()}
+
+
+def applied_form(desired: DesiredKey, recorded: RecordedKey | None, lineage: str) -> dict[str, Value]:
+    """What a record holds as applied once a key is as desired: ignored attributes stay as they were recorded."""
+    before: Mapping[str, Value] = recorded.applied if recorded else {}
+    declared = sealed(desired.declared, lineage)
+    if recorded is None:
+        return declared
+    kept = {path: value for path, value in before.items() if _ignored(desired, path)}
+    return {path: value for path, value in declared.items() if not _ignored(desired, path)} | kept
+
+
+def declared_expiry(desired: DesiredKey) -> Expiry:
+    """The expiry that a desired key asks for."""
+    return expiry_of(desired.declared) or Never()
+
+
+def _all(comparison: Comparison) -> Iterator[AttributeDiff]:
+    yield from _attributes(comparison)
+    yield from _expiry(comparison)
+    yield from _alias(comparison)
+    yield from _membership(comparison)
+    yield from _protection(comparison)
+
+
+def _attributes(comparison: Comparison) -> Iterator[AttributeDiff]:
+    applied: Mapping[str, Value] = comparison.recorded.applied if comparison.recorded else {}
+    wanted = sealed(comparison.desired.declared, comparison.lineage)
+    for path in (applied.keys() | wanted.keys()) - EXPIRY_PATHS:
+        if _ignored(comparison.desired, path):
+            continue
+        before, after = applied.get(path, UNSET), wanted.get(path, UNSET)
+        diff = _cleared(comparison, path, before) if after is UNSET else _declared(comparison, path, before, after)
+        if diff:
+            yield diff
+
+
+def _declared(comparison: Comparison, path: str, before: Value | Unset, after: Value) -> AttributeDiff | None:
+    changed = before != after
+    cause = Cause.CONFIG if changed else Cause.OUTSIDE
+    current = live_value(comparison.live, path)
+    if isinstance(after, Sealed) or current is None:
+        return AttributeDiff(path, before, after, Cause.CONFIG) if changed else None
+    if current.value == after:
+        return AttributeDiff(path, before, after, Cause.CONFIG, already_live=True) if changed else None
+    if not changed and _forced_by_server(comparison.recorded, path, current.value):
+        return None
+    return AttributeDiff(path, current.value, after, cause)
+
+
+def _cleared(comparison: Comparison, path: str, before: Value | Unset) -> AttributeDiff:
+    current = live_value(comparison.live, path)
+    attribute = attribute_of(path)
+    empty: Json | Unset = attribute.empty if attribute else None
+    gone = current is not None and current.value in (UNSET, empty)
+    return AttributeDiff(path, before, UNSET, Cause.CONFIG, already_live=gone)
+
+
+def _forced_by_server(recorded: RecordedKey | None, path: str, current: Json | Unset) -> bool:
+    return recorded is not None and path in recorded.server_defaults and recorded.server_defaults[path] == current
+
+
+@dataclass(frozen=True)
+class Readable:
+    """A value that the proxy shows; UNSET where it shows that there is none."""
+
+    value: Json | Unset
+
+
+def live_value(live: LiveKey, path: str) -> Readable | None:
+    """What the proxy shows at a path, or None where this server cannot show it."""
+    if path in live.attributes:
+        return Readable(live.attributes[path])
+    attribute = attribute_of(path)
+    if attribute is None:
+        return None
+    if attribute.name == "metadata":
+        return Readable(UNSET)
+    return Readable(attribute.empty) if attribute.home is Home.METADATA else None
+
+
+def _ignored(desired: DesiredKey, path: str) -> bool:
+    return path in desired.ignore_changes or path.partition(".")[0] in desired.ignore_changes
+
+
+def _expiry(comparison: Comparison) -> Iterator[AttributeDiff]:
+    desired, recorded, live = comparison.desired, comparison.recorded, comparison.live
+    wanted = expiry_of(desired.declared)
+    if wanted is None or any(_ignored(desired, path) for path in EXPIRY_PATHS):
+        return
+    applied = expiry_of(recorded.applied) if recorded else None
+    path, text = _shown(desired.declared)
+    if wanted != applied:
+        before: Value | Unset = UNSET
+        if recorded and applied is not None:
+            before = _shown(recorded.applied)[1]
+        elif live.expires_at:
+            before = format_instant(live.expires_at)
+        yield AttributeDiff(path, before, text, Cause.CONFIG, already_live=_lives_until(live, wanted, applied))
+    elif recorded and recorded.created_at and not same_instant(recorded.expires_at, live.expires_at):
+        yield AttributeDiff("expires_at", _instant(live.expires_at), _instant(recorded.expires_at), Cause.OUTSIDE)
+
+
+def _lives_until(live: LiveKey, wanted: Expiry, applied: Expiry | None) -> bool:
+    """Whether the live key ends as wanted already. A changed duration restarts the clock, so it never does."""
+    match wanted:
+        case Never():
+            return live.expires_at is None
+        case Until(instant):
+            return same_instant(live.expires_at, instant)
+        case Lasting():
+            return applied is None and lasts(live, wanted)
+
+
+def lasts(live: LiveKey, wanted: Lasting) -> bool:
+    """Whether a live key was given just this duration when it was created."""
+    if live.expires_at is None or live.created_at is None:
+        return False
+    return abs(live.expires_at - live.created_at - timedelta(seconds=wanted.seconds)) <= _WRITE_SLACK
+
+
+def _shown(declared: Mapping[str, Value]) -> tuple[str, Value]:
+    path = "expires_at" if declared.get("expires_at") is not None else "duration"
+    return path, declared[path]
+
+
+def _instant(instant: datetime | None) -> str:
+    return format_instant(instant) if instant else "never"
+
+
+def _alias(comparison: Comparison) -> Iterator[AttributeDiff]:
+    if comparison.live.alias != comparison.desired.alias:
+        yield AttributeDiff(ALIAS_PATH, comparison.live.alias, comparison.desired.alias, Cause.OUTSIDE)
+
+
+def _membership(comparison: Comparison) -> Iterator[AttributeDiff]:
+    recorded, desired, live = comparison.recorded, comparison.desired, comparison.live
+    right = live.stamp == comparison.stamp
+    if recorded and recorded.member != desired.member:
+        before, after = _member_text(recorded.member), _member_text(desired.member)
+        yield AttributeDiff(WORKSHOP_PATH, before, after, Cause.CONFIG, already_live=right)
+    elif not right:
+        yield AttributeDiff(STAMP_PATH, stamp_json(live.stamp), stamp_json(comparison.stamp), Cause.OUTSIDE)
+
+
+def _member_text(member: Member | None) -> Value | Unset:
+    return f"{member.workshop}/{member.user}" if member else UNSET
+
+
+def stamp_json(stamp: Stamp | None) -> Json | Unset:
+    """A stamp as it stands in a key's metadata; UNSET for none."""
+    if stamp is None:
+        return UNSET
+    member = stamp.member
+    text: dict[str, Json] = {"lineage": stamp.lineage, "id": stamp.id}
+    if member:
+        text |= {"workshop": member.workshop, "user": member.user}
+        if member.number is not None:
+            text["user_number"] = member.number
+    return text
+
+
+def _protection(comparison: Comparison) -> Iterator[AttributeDiff]:
+    recorded, desired = comparison.recorded, comparison.desired
+    if recorded and recorded.prevent_destroy != desired.prevent_destroy:
+        before, after = recorded.prevent_destroy, desired.prevent_destroy
+        yield AttributeDiff(PROTECTION_PATH, before, after, Cause.CONFIG, already_live=True)
+
+
+def _impossible(comparison: Comparison, diffs: list[AttributeDiff]) -> Iterator[Problem]:
+    for diff in diffs:
+        if not diff.already_live and (why := _why_impossible(comparison, diff)):
+            alias = comparison.desired.alias
+            yield Problem(
+                f"{alias}: {why}",
+                f"keep {diff.path} as it was, or take {alias} out of the config, apply, and put it back: "
+                "it then gets a new key value",
+                alias,
+                comparison.desired.member,
+            )
+
+
+def _why_impossible(comparison: Comparison, diff: AttributeDiff) -> str | None:
+    able, attribute = comparison.capabilities, attribute_of(diff.path)
+    unwanted = diff.after is UNSET or diff.after is None
+    if attribute is not None and not attribute.updatable:
+        return f"LiteLLM sets {diff.path} only when a key is created, so that an existing key cannot be given another."
+    if diff.path == "budget_duration" and unwanted and not able.clear_budget_duration:
+        return "this LiteLLM cannot clear budget_duration on an existing key (1.90 and later can)."
+    if diff.path == "soft_budget" and not able.update_soft_budget:
+        return "this LiteLLM cannot change soft_budget on an existing key (1.105 can)."
+    if diff.path in EXPIRY_PATHS and diff.after == "never" and not able.clear_expiry:
+        return "this LiteLLM cannot take the expiry from an existing key (1.80 and later can)."
+    return None
+
+
+def shortfall(
+    desired: DesiredKey, live: LiveKey, *, cleared: Iterable[str] = (), expiry: Expiry | None, written_at: datetime
+) -> tuple[AttributeDiff, ...]:
+    """What a key that was just written still lacks: LiteLLM answers 200 to things it did not do.
+
+    What this server cannot show, and what is sensitive, is taken as done.
+
+    :param cleared: the paths that were to be cleared.
+    :param expiry: the expiry that was sent, or None where it was not to move.
+    :param written_at: the server's time of the write, from which a relative expiry counts.
+    """
+    unmet: list[AttributeDiff] = []
+    for path in desired.declared.keys() - EXPIRY_PATHS | set(cleared):
+        wanted: Value | Unset = desired.declared.get(path, UNSET)
+        current = live_value(live, path)
+        if _ignored(desired, path) or isinstance(wanted, Sensitive) or current is None:
+            continue
+        attribute = attribute_of(path)
+        empty: Json | Unset = attribute.empty if attribute else None
+        met = current.value == wanted if wanted is not UNSET else current.value in (UNSET, empty)
+        if not met:
+            unmet.append(AttributeDiff(path, current.value, wanted, Cause.OUTSIDE))
+    if expiry is not None and not _ends_as_ordered(live.expires_at, expiry, written_at):
+        path, text = _shown(desired.declared)
+        unmet.append(AttributeDiff(path, _instant(live.expires_at), text, Cause.CONFIG))
+    return tuple(sorted(unmet, key=lambda diff: diff.path))
+
+
+def _ends_as_ordered(end: datetime | None, ordered: Expiry, written_at: datetime) -> bool:
+    match ordered:
+        case Never():
+            return end is None
+        case Until(instant):
+            return end is not None and abs(end - max(instant, written_at)) <= _WRITE_SLACK
+        case Lasting(seconds):
+            return end is not None and abs(end - written_at - timedelta(seconds=seconds)) <= _WRITE_SLACK
+
+
+def came_later(row: LiveKey, others: Iterable[LiveKey]) -> bool:
+    """Whether another key under the same alias came first: the earliest stays, and between equals the lower token."""
+    return any(_rank(other) < _rank(row) for other in others)
+
+
+def _rank(row: LiveKey) -> tuple[datetime, str]:
+    return row.created_at or datetime.min.replace(tzinfo=UTC), row.token

@@ -1,0 +1,130 @@
+"""A plan: what would have to change so that the proxy matches the config, and why. Values only; nothing here acts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from vkstate.attributes import UNSET, Unset, Value
+from vkstate.keys import Alias, DesiredKey, LiveKey, Member, RecordedKey
+
+
+class Action(StrEnum):
+    """What is done about one alias. The action decides; a reason only explains."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    REPLACE = "replace"
+    DELETE = "delete"
+    FORGET = "forget"
+    """Drop the record, leave LiteLLM alone."""
+    ADOPT = "adopt"
+    """Take a live key into the state."""
+    NO_OP = "no-op"
+
+
+class Reason(StrEnum):
+    """Why an action was chosen, in the words that people read."""
+
+    NEW = "new in the config"
+    NOT_DESIRED = "no longer in the config"
+    MISSING = "missing on the proxy"
+    NEVER_SENT = "its create was never carried out"
+    INTERRUPTED = "its create was interrupted"
+    STATE_BEHIND = "missing from the state"
+    DIFFERS = "attributes differ"
+    GONE = "gone from the proxy"
+    TAKEN_OVER = "its alias now belongs to another key"
+    LOST_RACE = "another key took its alias first"
+    UNSETTLED = "its create may still arrive"
+    MATCHES = "matches"
+
+
+class Cause(StrEnum):
+    """Whose doing a difference is."""
+
+    CONFIG = "config changed"
+    OUTSIDE = "changed outside vkstate"
+
+
+@dataclass(frozen=True)
+class AttributeDiff:
+    """One attribute that differs. ``before`` and ``after`` are fit to be shown: sensitive values are sealed.
+
+    ``already_live`` says that the proxy holds ``after`` already, so that only the record changes.
+    """
+
+    path: str
+    before: Value | Unset
+    after: Value | Unset
+    cause: Cause
+    already_live: bool = False
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is done about one alias, with everything that was known when it was decided."""
+
+    alias: Alias
+    action: Action
+    reason: Reason
+    desired: DesiredKey | None = None
+    recorded: RecordedKey | None = None
+    live: LiveKey | None = None
+    diffs: tuple[AttributeDiff, ...] = ()
+
+    @property
+    def needs_request(self) -> bool:
+        """Whether the proxy is changed, and not only the state."""
+        match self.action:
+            case Action.CREATE | Action.REPLACE | Action.DELETE:
+                return True
+            case Action.UPDATE | Action.ADOPT:
+                return any(not diff.already_live for diff in self.diffs)
+            case _:
+                return False
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why a plan cannot be applied. ``detail`` is full sentences; ``hint`` the next command or edit."""
+
+    detail: str
+    hint: str
+    alias: Alias | None = None
+    member: Member | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A sorted tuple of changes, one per alias, and what must be said with them.
+
+    ``changes`` holds no-ops too, so that it speaks of every alias that is desired or recorded. ``unmanaged`` counts the
+    live keys that are not ours. A plan with ``problems`` cannot be applied.
+    """
+
+    lineage: str
+    changes: tuple[Change, ...]
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[str, ...] = ()
+    unmanaged: int = 0
+    left_out: tuple[Alias, ...] = ()
+    """Aliases that a target excluded."""
+    counts: Mapping[Action, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "counts", Counter(change.action for change in self.changes))
+
+    @property
+    def effective(self) -> tuple[Change, ...]:
+        """The changes that change anything, be it the proxy or only the state."""
+        return tuple(change for change in self.changes if change.action is not Action.NO_OP)
+
+    def of(self, *actions: Action) -> tuple[Change, ...]:
+        """The changes with one of these actions, in order."""
+        return tuple(change for change in self.changes if change.action in actions)
+
+
+__all__ = ["UNSET", "Action", "AttributeDiff", "Cause", "Change", "Plan", "Problem", "Reason"]

@@ -1,0 +1,123 @@
+"""Checks on a finished plan: whether so much may go, and whether the proxy serves what keys are given. Pure filters.
+
+They never plan anything themselves: a filter returns the same plan with problems or warnings added, or, where the
+config is empty, without its deletions.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import replace
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from typing import Final, Literal
+
+from vkstate.attributes import Json, reveal
+from vkstate.keys import Alias, DesiredKey
+from vkstate.plan import Action, Change, Plan, Problem
+
+MOST_DELETED: Final = 0.3
+"""The share of the recorded keys that a plan may delete or replace without being asked for more."""
+FEW_KEYS: Final = 10
+"""Below this many recorded keys the share means nothing."""
+SPECIAL_MODELS: Final = frozenset({"all-team-models", "all-proxy-models", "no-default-models", "*"})
+"""Names that LiteLLM gives a meaning of its own (1.72 to 1.105)."""
+
+
+def limit_deletes(plan: Plan, *, recorded: int, allowed: int | None) -> Plan:
+    """Refuse to delete or replace more than 30 % of ten or more recorded keys unless the number was allowed.
+
+    :param recorded: how many keys the state records.
+    :param allowed: ``--allow-deletes N``; suffices where N is at least the number.
+    """
+    going = plan.counts[Action.DELETE] + plan.counts[Action.REPLACE]
+    if recorded < FEW_KEYS or going <= MOST_DELETED * recorded or (allowed is not None and going <= allowed):
+        return plan
+    given = f" --allow-deletes {allowed} does not cover that." if allowed is not None else ""
+    problem = Problem(
+        f"this plan deletes {going} of {recorded} keys, which is {100 * going / recorded:.0f} % and more than the "
+        f"{100 * MOST_DELETED:.0f} % that may go unasked.{given}",
+        f"if that is meant, repeat the command with --allow-deletes {going}",
+    )
+    return replace(plan, problems=(*plan.problems, problem))
+
+
+def refuse_empty(plan: Plan, desired: Collection[Alias]) -> Plan:
+    """Where the config yields no keys at all: a problem, and no deletions. Deleting everything is ``destroy``."""
+    if desired:
+        return plan
+    problem = Problem(
+        "the config yields no keys at all. An emptied or half-merged file never deletes anything.",
+        "declare keys or workshops in the config; to delete every key of this project, run: vkstate destroy",
+    )
+    kept = tuple(change for change in plan.changes if change.action not in (Action.DELETE, Action.FORGET))
+    return replace(plan, changes=kept, problems=(*plan.problems, problem))
+
+
+def check_models(plan: Plan, served: Collection[str], mode: Literal["error", "warn", "off"]) -> Plan:
+    """Compare the models of the config with what the proxy serves.
+
+    A model that this plan introduces (a create, or ``models`` changed) and that is not served is a problem, or a
+    warning where ``mode`` is ``warn``; one that was applied before and has since gone is always a warning.
+
+    :param served: model names, access groups, and entries with ``*``.
+    """
+    if mode == "off":
+        return plan
+    introduced: dict[str, list[Alias]] = defaultdict(list)
+    gone: dict[str, list[Alias]] = defaultdict(list)
+    for change in plan.changes:
+        if change.desired and change.action is not Action.DELETE:
+            known = _models_before(change)
+            for model in models_of(change.desired):
+                if not is_served(model, served):
+                    (gone if model in known else introduced)[model].append(change.alias)
+    sentences = {model: _not_served(model, aliases, served) for model, aliases in sorted(introduced.items())}
+    warnings = [f"the proxy no longer serves {model}, which {_named(who)} may use." for model, who in gone.items()]
+    if mode == "warn":
+        return replace(plan, warnings=(*plan.warnings, *sentences.values(), *warnings))
+    problems = [
+        Problem(
+            sentence,
+            "correct the name, or add the model to the proxy; proxy.check_models: warn lets it pass",
+            introduced[model][0] if len(introduced[model]) == 1 else None,
+        )
+        for model, sentence in sentences.items()
+    ]
+    return replace(plan, problems=(*plan.problems, *problems), warnings=(*plan.warnings, *warnings))
+
+
+def is_served(model: str, served: Collection[str]) -> bool:
+    """Whether LiteLLM would find the model: by name, access group, a wildcard of either side, or as a special name."""
+    if model in SPECIAL_MODELS or model in served:
+        return True
+    if any("*" in entry and fnmatchcase(model, entry) for entry in served):
+        return True
+    return "*" in model and any(fnmatchcase(entry, model) for entry in served)
+
+
+def models_of(key: DesiredKey) -> list[str]:
+    """The models that a desired key may use."""
+    value: Json = reveal(key.declared["models"]) if "models" in key.declared else None
+    return [str(model) for model in value] if isinstance(value, list) else []
+
+
+def _models_before(change: Change) -> Collection[str]:
+    """The models that the key was given by an earlier apply and that this plan does not touch."""
+    if change.recorded is None or change.live is None:
+        return ()
+    before = change.recorded.applied.get("models")
+    return [str(model) for model in before] if isinstance(before, list) else ()
+
+
+def _not_served(model: str, aliases: list[Alias], served: Collection[str]) -> str:
+    close = get_close_matches(model, served, n=3, cutoff=0.5)
+    others = sorted(served)
+    shown = ", ".join(close or others[:8]) + (f" and {len(others) - 8} more" if not close and len(others) > 8 else "")
+    offer = f"Did you mean {shown}?" if close else f"It serves {shown}." if shown else "It serves no model at all."
+    return f"the proxy does not serve the model {model}, which {_named(aliases)} would be given. {offer}"
+
+
+def _named(aliases: list[Alias]) -> str:
+    return ", ".join(aliases[:3]) + (f" and {len(aliases) - 3} more" if len(aliases) > 3 else "")

@@ -1,0 +1,62 @@
+"""Targets: which aliases a run is about. A target is an alias glob, ``workshop:NAME`` or ``workshop:NAME/MEMBER``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+
+from vkstate.keys import Alias, Member
+from vkstate.plan import Action, Change, Plan
+
+_WORKSHOP = "workshop:"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What ``--target`` and ``--exclude`` select; without any target, everything that is not excluded."""
+
+    targets: tuple[str, ...] = ()
+    excludes: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.targets or self.excludes)
+
+    def selects(self, alias: Alias, member: Member | None) -> bool:
+        """Whether this alias is part of the run."""
+        wanted = not self.targets or any(matches(target, alias, member) for target in self.targets)
+        return wanted and not any(matches(target, alias, member) for target in self.excludes)
+
+
+def matches(target: str, alias: Alias, member: Member | None) -> bool:
+    """Whether a target names this key. Globs are case-sensitive, as aliases are."""
+    if not target.startswith(_WORKSHOP):
+        return fnmatchcase(alias, target)
+    workshop, _, user = target.removeprefix(_WORKSHOP).partition("/")
+    return member is not None and fnmatchcase(member.workshop, workshop) and fnmatchcase(member.user, user or "*")
+
+
+def member_of(change: Change) -> Member | None:
+    """Whose key a change is about, as the config or else the state says."""
+    return change.desired.member if change.desired else change.recorded.member if change.recorded else None
+
+
+def restrict(plan: Plan, selection: Selection) -> Plan:
+    """The part of a plan that a selection leaves, with the aliases of the changes that it left out."""
+    if not selection:
+        return plan
+    kept = tuple(change for change in plan.changes if selection.selects(change.alias, member_of(change)))
+    chosen = {change.alias for change in kept}
+    dropped = [change for change in plan.changes if change.alias not in chosen]
+    return replace(
+        plan,
+        changes=kept,
+        problems=tuple(p for p in plan.problems if p.alias is None or selection.selects(p.alias, p.member)),
+        left_out=tuple(change.alias for change in dropped if change.action is not Action.NO_OP),
+    )
+
+
+def unmatched(selection: Selection, keys: Sequence[tuple[Alias, Member | None]]) -> tuple[str, ...]:
+    """The targets and excludes that name no key at all: most likely a slip of the pen."""
+    asked = (*selection.targets, *selection.excludes)
+    return tuple(target for target in asked if not any(matches(target, alias, member) for alias, member in keys))
