@@ -1,0 +1,1 @@
+"""Carries out a plan: exactly once, whatever happens to the answers."""

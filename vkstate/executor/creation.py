@@ -1,0 +1,101 @@
+"""One create, carried out by a worker: sent, and where the answer is lost settled by reading, then sent again.
+
+With a value that we made, the token is known before anything is sent, so that a lost answer costs one read and never a
+second key. Where the proxy makes the value, a key whose answer was lost is found by our id, and deleted: nobody has its
+value.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from typing import Final
+
+from vkstate.executor.ports import AliasTaken, AnswerLost, CreateOrder, Proxy, Refused, Sought
+from vkstate.executor.stop import Stop
+from vkstate.keys import KeyValue, LiveKey
+
+ATTEMPTS: Final = 4
+_FIRST_PAUSE: Final = 0.5
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A create that was answered or found; believed only when it is read back. ``found`` is the row, where read."""
+
+    order: CreateOrder
+    value: KeyValue = field(repr=False)
+    found: LiveKey | None = None
+
+
+def create_once(proxy: Proxy, order: CreateOrder, stop: Stop) -> Answered:
+    """Create a key exactly once.
+
+    :raises Refused: it was not created; the words are the proxy's, or say whose the alias is.
+    :raises AnswerLost: after several attempts it is not there, but one of them may still arrive.
+    :raises VkstateError: the proxy cannot be worked with at all.
+    """
+    lost: AnswerLost | None = None
+    for attempt in range(ATTEMPTS):
+        if attempt and stop.wait(_FIRST_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1.0)):  # noqa: S311 - jitter
+            break
+        try:
+            made = proxy.create(order)
+        except AnswerLost as error:
+            lost = error
+            if settled := _settle(proxy, order):
+                return settled
+            _remove_valueless(proxy, order)
+        except AliasTaken as error:
+            if settled := _settle(proxy, order):
+                return settled
+            if not _remove_valueless(proxy, order):
+                raise _whose(proxy, order, error) from error
+            lost = AnswerLost(f"An earlier answer to the create of {order.alias} was lost.")
+        except Refused as error:
+            if lost is None:
+                raise
+            raise AnswerLost(f"{lost.detail} When it was sent again: {error.detail}", hint=error.hint) from error
+        else:
+            return Answered(order, made or _own(order))
+    assert lost is not None  # noqa: S101 - every attempt that goes on has lost its answer
+    raise lost
+
+
+def _own(order: CreateOrder) -> KeyValue:
+    if order.value is None:
+        raise AnswerLost("The proxy answered without the key value that it made.")
+    return order.value
+
+
+def _settle(proxy: Proxy, order: CreateOrder) -> Answered | None:
+    """The key, where it exists after all; only a value that we made tells its token."""
+    if order.value is None:
+        return None
+    token = order.value.token
+    row = proxy.find([Sought(token, order.stamp.id, order.alias)]).get(token)
+    return Answered(order, order.value, row) if row else None
+
+
+def _remove_valueless(proxy: Proxy, order: CreateOrder) -> bool:
+    """Delete a key of this order whose value the proxy made and nobody has; returns whether there was one."""
+    if order.value is not None:
+        return False
+    ours = [
+        row.token
+        for row in proxy.find_alias(order.alias)
+        if row.stamp and (row.stamp.lineage, row.stamp.id) == (order.stamp.lineage, order.stamp.id)
+    ]
+    if ours:
+        proxy.delete(ours)
+    return bool(ours)
+
+
+def _whose(proxy: Proxy, order: CreateOrder, error: AliasTaken) -> Refused:
+    rows = proxy.find_alias(order.alias)
+    owner = next((str(row.attributes["user_id"]) for row in rows if row.attributes.get("user_id")), None)
+    whose = f", which belongs to {owner}" if owner else ""
+    return AliasTaken(
+        f"Another key has taken the alias {order.alias} since the plan was made{whose}. {error.detail}",
+        hint="plan again: vkstate plan",
+    )

@@ -1,0 +1,134 @@
+"""Deletes: by token, a hundred a request, and believed only when they are read back as gone.
+
+LiteLLM's ``/key/delete`` answers with what it was asked for, not with what it deleted (1.72 to 1.105).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Final
+
+from vkstate.errors import VkstateError
+from vkstate.executor.ledger import Ledger
+from vkstate.executor.orders import closing_line
+from vkstate.executor.pool import Effect, Pool, Task
+from vkstate.executor.ports import AnswerLost, Journal, Proxy, Refused, Sought
+from vkstate.keys import LiveKey, Token
+from vkstate.plan import Change
+
+BATCH: Final = 100
+"""Keys a request: LiteLLM 1.105 takes 6 ms a key and gives up on 5,000 after ten seconds, having deleted none."""
+
+
+class Deletes:
+    """The deletes of one run."""
+
+    def __init__(self, ledger: Ledger, proxy: Proxy, journal: Journal) -> None:
+        self.remaining: int | None = None
+        """How many of the keys that were to be deleted are still there; None before anybody looked."""
+        self._ledger = ledger
+        self._proxy = proxy
+        self._journal = journal
+        self._sent: list[Change] = []
+        self._errors: dict[Token, VkstateError] = {}
+
+    def report(self, changes: Sequence[Change]) -> None:
+        """Keep the final spend of every key that is about to go; nothing is deleted before this is durable."""
+        lines = [
+            closing_line(change.alias, change.live.token, change.live, change.recorded)
+            for change in changes
+            if change.live
+        ]
+        if lines:
+            self._journal.report(lines)
+
+    def tasks(self, changes: Sequence[Change]) -> Iterator[Task]:
+        """The requests, in batches."""
+        for start in range(0, len(changes), BATCH):
+            yield self._batch(tuple(changes[start : start + BATCH]))
+
+    def verify(self, pool: Pool) -> None:
+        """Read back what was sent, send once more what is still there, and record what is gone."""
+        if not self._sent:
+            return
+        try:
+            left = self._settle(self._sent)
+            again = [change for change in left if not isinstance(self._errors.get(_sought(change).token), Refused)]
+            if again:
+                pool.run(self.tasks(again))
+                left = self._settle(left)
+        except VkstateError as error:
+            self._ledger.troubled(error)
+            for change in self._sent:
+                if change.alias not in self._ledger.results:
+                    self._ledger.failed(change, _unverified(change, error))
+            return
+        for change in left:
+            self._ledger.failed(change, self._why_left(change))
+        self.remaining = len(left)
+
+    def delete_now(self, change: Change) -> None:
+        """Delete one key and see that it is gone: the first half of a replacement. Runs in a worker.
+
+        :raises VkstateError: it is still there, or nobody knows.
+        """
+        sought = _sought(change)
+        with suppress(AnswerLost):
+            self._proxy.delete([sought.token])
+        if self._proxy.find([sought]):
+            raise Refused(f"LiteLLM answered that {change.alias} was deleted, and it is still there.")
+
+    def _batch(self, changes: tuple[Change, ...]) -> Task:
+        tokens = [_sought(change).token for change in changes]
+
+        def work() -> Effect:
+            self._proxy.delete(tokens)
+            return lambda: self._note(changes, None)
+
+        return Task(changes, work, lambda error: self._note(changes, error), lambda why: self._skip(changes, why))
+
+    def _note(self, changes: Sequence[Change], error: VkstateError | None) -> None:
+        """Remember what was sent. Even after an error some keys may be gone: only reading tells."""
+        self._sent.extend(change for change in changes if change not in self._sent)
+        for change in changes:
+            if error:
+                self._errors[_sought(change).token] = error
+            else:
+                self._errors.pop(_sought(change).token, None)
+        if error and not isinstance(error, AnswerLost | Refused):
+            self._ledger.troubled(error)
+
+    def _skip(self, changes: Sequence[Change], why: str) -> None:
+        for change in changes:
+            if change not in self._sent:
+                self._ledger.not_attempted(change, why)
+
+    def _settle(self, changes: Sequence[Change]) -> list[Change]:
+        """Record those that are gone, drop their values, and return those that are still there."""
+        live: Mapping[Token, LiveKey] = self._proxy.find([_sought(change) for change in changes])
+        gone = [change for change in changes if _sought(change).token not in live]
+        for change in gone:
+            self._ledger.drop(change.alias)
+            self._ledger.applied(change)
+        if gone:
+            self._ledger.save()
+            self._ledger.drop_values(_sought(change).token for change in gone)
+        return [change for change in changes if _sought(change).token in live]
+
+    def _why_left(self, change: Change) -> VkstateError:
+        error = self._errors.get(_sought(change).token)
+        return error or Refused(f"LiteLLM answered that {change.alias} was deleted, and it is still there.")
+
+
+def _sought(change: Change) -> Sought:
+    assert change.live is not None  # noqa: S101 - the planner deletes only what is live
+    known = change.recorded.id if change.recorded else change.live.stamp.id if change.live.stamp else ""
+    return Sought(change.live.token, known, change.alias)
+
+
+def _unverified(change: Change, error: VkstateError) -> VkstateError:
+    return AnswerLost(
+        f"The delete of {change.alias} was sent, and could not be verified: {error.detail}",
+        hint="run the same command again: what is gone is then dropped from the state",
+    )

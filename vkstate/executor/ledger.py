@@ -1,0 +1,132 @@
+"""What a run knows so far: the records as they will be saved, and what became of each change. One thread owns it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from vkstate.errors import VkstateError
+from vkstate.executor.outcome import Applied, Failed, NotAttempted, Observer, Result
+from vkstate.executor.ports import Journal
+from vkstate.keys import Alias, KeyValue, Recorded, RecordedKey, Token
+from vkstate.plan import Change
+
+SAVE_EVERY: Final = 1.0
+"""Seconds after which an outcome is on disk at the latest while a run goes on."""
+
+
+class StateNotSaved(VkstateError):
+    """The proxy was changed, and the state that says so could not be written where it belongs."""
+
+    summary = "the state could not be saved"
+
+
+class Ledger:
+    """Records and results of one run; what is put here is on disk within :data:`SAVE_EVERY` seconds."""
+
+    def __init__(
+        self,
+        recorded: Recorded,
+        journal: Journal,
+        observer: Observer,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.lineage = recorded.lineage
+        self.results: dict[Alias, Result] = {}
+        self.notices: list[str] = []
+        self.trouble: VkstateError | None = None
+        """Why nothing more is worth starting: the first error that is not about one key alone."""
+        self._records = dict(recorded.keys)
+        self._journal = journal
+        self._observer = observer
+        self._monotonic = monotonic
+        self._dirty_since: float | None = None
+
+    @property
+    def records(self) -> Mapping[Alias, RecordedKey]:
+        return self._records
+
+    def put(self, record: RecordedKey) -> None:
+        """Record a key."""
+        self._records[record.alias] = record
+        self._touch()
+
+    def drop(self, alias: Alias) -> None:
+        """Forget a key."""
+        if self._records.pop(alias, None):
+            self._touch()
+
+    def restore(self, alias: Alias, before: RecordedKey | None) -> None:
+        """Put a record back as it was before the run: its change was never sent, or refused."""
+        if before is None:
+            self.drop(alias)
+        else:
+            self.put(before)
+
+    def applied(self, change: Change, note: str | None = None) -> None:
+        self._end(Applied(change, note))
+
+    def failed(self, change: Change, error: VkstateError) -> None:
+        self._end(Failed(change, error.detail, error.hint))
+
+    def not_attempted(self, change: Change, why: str) -> None:
+        self._end(NotAttempted(change, why))
+
+    def _end(self, result: Result) -> None:
+        self.results[result.change.alias] = result
+        self._observer.finished(result)
+
+    def troubled(self, error: VkstateError) -> None:
+        """Remember why nothing more is worth starting; the first reason stays."""
+        self.trouble = self.trouble or error
+
+    def seconds_to_save(self) -> float | None:
+        """How long until a save is due; None where there is nothing to save."""
+        if self._dirty_since is None:
+            return None
+        return max(0.0, self._dirty_since + SAVE_EVERY - self._monotonic())
+
+    def save_if_due(self) -> None:
+        """Save what is older than :data:`SAVE_EVERY`; a failure stops the run from starting more."""
+        if self.seconds_to_save() == 0.0:
+            try:
+                self.save()
+            except VkstateError as error:
+                self.troubled(error)
+                self._touch(later=True)
+
+    def save(self) -> None:
+        """Make everything durable now."""
+        self._journal.save(self._records)
+        self._dirty_since = None
+
+    def save_at_last(self) -> None:
+        """The save at the end of a run, whatever happened.
+
+        :raises StateNotSaved: the state is now in the place that the message names.
+        """
+        if self._dirty_since is None:
+            return
+        try:
+            self.save()
+        except VkstateError as error:
+            place = self._journal.rescue(self._records)
+            raise StateNotSaved(
+                f"{error.detail} What the proxy holds now was written to {place} instead.",
+                hint=f"make room or mend the directory, then put {place} in the place of the state file",
+            ) from error
+
+    def keep_value(self, alias: Alias, value: KeyValue) -> None:
+        """Keep a value that the proxy made; durable when this returns."""
+        self._journal.keep_values({alias: value})
+
+    def drop_values(self, tokens: Iterable[Token]) -> None:
+        """Remove the values of keys that this run deleted and that are verified gone, or that never came to exist."""
+        chosen = set(tokens)
+        if chosen:
+            self._journal.drop_values(chosen)
+
+    def _touch(self, *, later: bool = False) -> None:
+        if self._dirty_since is None or later:
+            self._dirty_since = self._monotonic()

@@ -1,0 +1,158 @@
+"""A planned change as the order that is sent, and the record that is kept of it. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from vkstate.attributes import EXPIRY_PATHS, UNSET, Json, Value, reveal
+from vkstate.differences import (
+    ALIAS_PATH,
+    PROTECTION_PATH,
+    STAMP_PATH,
+    WORKSHOP_PATH,
+    applied_form,
+    declared_expiry,
+    live_value,
+    stamp_json,
+)
+from vkstate.executor.ports import ClosingLine, CreateOrder, Sought, UpdateOrder
+from vkstate.expiry import Expiry, Never, Until
+from vkstate.keys import Alias, DesiredKey, KeyValue, LiveKey, Origin, RecordedKey, Stamp, Status, Token
+from vkstate.plan import AttributeDiff, Cause, Change
+
+
+def create_order(lineage: str, desired: DesiredKey, key_id: str, value: KeyValue | None) -> CreateOrder:
+    """The order for a key that does not exist."""
+    return CreateOrder(
+        alias=desired.alias,
+        stamp=Stamp(lineage, key_id, desired.member),
+        declared={path: reveal(item) for path, item in desired.declared.items() if path not in EXPIRY_PATHS},
+        expiry=declared_expiry(desired),
+        value=value,
+    )
+
+
+def pending_record(order: CreateOrder, desired: DesiredKey, since: datetime) -> RecordedKey:
+    """What is recorded before the order is sent."""
+    return RecordedKey(
+        alias=order.alias,
+        status=Status.PENDING,
+        id=order.stamp.id,
+        token=order.value.token if order.value else None,
+        origin=Origin.CREATED,
+        applied=applied_form(desired, None, order.stamp.lineage),
+        member=desired.member,
+        prevent_destroy=desired.prevent_destroy,
+        pending_since=since.replace(microsecond=0),
+    )
+
+
+def ready_record(
+    desired: DesiredKey, before: RecordedKey, live: LiveKey, lineage: str, defaults: dict[str, Json] | None = None
+) -> RecordedKey:
+    """What is recorded of a key that was read back as desired.
+
+    :param defaults: by path, what the proxy forces in place of a declared value; None keeps what was recorded.
+    """
+    applied = applied_form(desired, before, lineage)
+    forced = before.server_defaults if defaults is None else defaults
+    return replace(
+        before,
+        status=Status.READY,
+        token=live.token,
+        applied=applied,
+        member=desired.member,
+        created_at=live.created_at,
+        expires_at=live.expires_at,
+        prevent_destroy=desired.prevent_destroy,
+        pending_since=None,
+        server_defaults={path: value for path, value in forced.items() if path in applied},
+    )
+
+
+def adopted_record(change: Change, lineage: str) -> RecordedKey:
+    """The record of a live key that is taken into the state as it is; what it still lacks is an update of its own."""
+    desired, live = change.desired, change.live
+    assert desired is not None  # noqa: S101 - the planner adopts what is desired and live only
+    assert live is not None  # noqa: S101
+    before = change.recorded
+    if before is None:
+        before = RecordedKey(
+            alias=change.alias,
+            status=Status.READY,
+            id=live.stamp.id if live.stamp else "",
+            token=live.token,
+            origin=Origin.ADOPTED,
+            applied=_as_live(desired, live),
+        )
+    applied = before.applied
+    adopted = ready_record(desired, before, live, lineage)
+    return replace(adopted, applied=applied, member=before.member) if change.needs_request else adopted
+
+
+def _as_live(desired: DesiredKey, live: LiveKey) -> dict[str, Value]:
+    """The declared attributes with the values that the proxy holds; what it cannot show is left out."""
+    shown: dict[str, Value] = {}
+    for path in desired.declared:
+        current = live_value(live, path)
+        if current is not None and current.value is not UNSET:
+            shown[path] = current.value
+    return shown
+
+
+def update_order(change: Change, record: RecordedKey, lineage: str, diffs: tuple[AttributeDiff, ...]) -> UpdateOrder:
+    """The order that makes these differences good, as far as the proxy does not hold them already."""
+    desired, live = change.desired, change.live
+    assert desired is not None  # noqa: S101 - only a desired key is updated
+    token = live.token if live else record.token
+    assert token is not None  # noqa: S101 - a live key has a token
+    stamp = Stamp(lineage, record.id, desired.member)
+    assign: dict[str, Json] = {}
+    clear: set[str] = set()
+    expiry: Expiry | None = None
+    for diff in diffs:
+        if diff.already_live or diff.path == PROTECTION_PATH:
+            continue
+        if diff.path in EXPIRY_PATHS:
+            expiry = declared_expiry(desired) if diff.cause is Cause.CONFIG else _recorded_expiry(record)
+        elif diff.path in (WORKSHOP_PATH, STAMP_PATH):
+            assign[STAMP_PATH] = as_json(stamp)
+        elif diff.path == ALIAS_PATH:
+            assign[ALIAS_PATH] = desired.alias
+        elif diff.after is UNSET:
+            clear.add(diff.path)
+        else:
+            assign[diff.path] = reveal(desired.declared[diff.path])
+    return UpdateOrder(Sought(token, record.id, change.alias), stamp, assign, frozenset(clear), expiry)
+
+
+def as_json(stamp: Stamp) -> Json:
+    text = stamp_json(stamp)
+    assert text is not UNSET  # noqa: S101 - a stamp is never absent
+    return text
+
+
+def _recorded_expiry(record: RecordedKey) -> Expiry:
+    return Until(record.expires_at) if record.expires_at else Never()
+
+
+def sought(record: RecordedKey) -> Sought | None:
+    """How a recorded key is asked for; None where its token is not known yet."""
+    return Sought(record.token, record.id, record.alias) if record.token else None
+
+
+def closing_line(alias: Alias, token: Token, live: LiveKey | None, record: RecordedKey | None) -> ClosingLine:
+    """What is kept of a key that is about to be deleted."""
+    user_id = live.attributes.get("user_id") if live else None
+    budget = live.attributes.get("max_budget") if live else None
+    return ClosingLine(
+        alias=alias,
+        token=token,
+        user_id=user_id if isinstance(user_id, str) else None,
+        workshop=record.member.workshop if record and record.member else None,
+        spend=live.spend if live else 0.0,
+        max_budget=float(budget) if isinstance(budget, int | float) else None,
+        created_at=live.created_at if live else None,
+        expires_at=live.expires_at if live else None,
+    )

@@ -1,0 +1,77 @@
+"""Workers do HTTP, and nothing else: what they found out is carried out by the one thread that owns the ledger."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from vkstate.errors import VkstateError
+from vkstate.executor.ledger import Ledger
+from vkstate.executor.stop import Stop
+from vkstate.plan import Change
+
+Effect: TypeAlias = Callable[[], "Iterable[Task] | None"]
+"""What a worker's answer means for the ledger: run by the owning thread; may ask for more tasks."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One piece of HTTP work about one or more changes.
+
+    ``work`` runs in a worker and returns an effect. ``failed`` runs in the owning thread with what ``work`` raised;
+    ``skipped`` where the task was never started, with the reason.
+    """
+
+    changes: tuple[Change, ...]
+    work: Callable[[], Effect]
+    failed: Callable[[VkstateError], Iterable[Task] | None]
+    skipped: Callable[[str], None]
+
+
+class Pool:
+    """Runs tasks, at most ``parallelism`` at a time, and their effects in the calling thread."""
+
+    def __init__(self, ledger: Ledger, stop: Stop, parallelism: int) -> None:
+        self._ledger = ledger
+        self._stop = stop
+        self._parallelism = parallelism
+        self._threads = ThreadPoolExecutor(parallelism, thread_name_prefix="vkstate")
+
+    def close(self, *, wait_for_workers: bool) -> None:
+        """End the workers; after a second interrupt nobody waits for what still hangs in the network."""
+        self._threads.shutdown(wait=wait_for_workers, cancel_futures=True)
+
+    def run(self, tasks: Iterable[Task], *, to_the_end: bool = False) -> None:
+        """Carry out all tasks and those that their effects ask for; once a stop is due, nothing new is started.
+
+        :param to_the_end: these tasks finish what was begun, and run although a stop was requested.
+        """
+        queue = deque(tasks)
+        running: dict[Future[Effect], Task] = {}
+        while running or (queue and (to_the_end or not self._why_stop())):
+            while queue and len(running) < self._parallelism and (to_the_end or not self._why_stop()):
+                task = queue.popleft()
+                running[self._threads.submit(task.work)] = task
+            done, _ = wait(running, timeout=self._ledger.seconds_to_save(), return_when=FIRST_COMPLETED)
+            for future in done:
+                queue.extend(self._settle(running.pop(future), future))
+            self._ledger.save_if_due()
+        for task in queue:
+            task.skipped(self._why_stop() or "")
+
+    def _settle(self, task: Task, future: Future[Effect]) -> Iterable[Task]:
+        try:
+            more = future.result()()
+        except VkstateError as error:
+            more = task.failed(error)
+        return more or ()
+
+    def _why_stop(self) -> str | None:
+        if self._stop.requested:
+            return "The run was interrupted before it."
+        if self._ledger.trouble:
+            return f"The run had stopped: {self._ledger.trouble}"
+        return None

@@ -1,0 +1,168 @@
+"""What the executor needs of the world, as protocols that it declares itself.
+
+The proxy (``vkstate.litellm``) and the journal (``vkstate.state``) implement them; tests put others in their place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import ClassVar, Protocol
+
+from vkstate.attributes import Json
+from vkstate.errors import VkstateError
+from vkstate.expiry import Expiry
+from vkstate.keys import Alias, KeyValue, LiveKey, RecordedKey, Stamp, Token
+
+
+class AnswerLost(VkstateError):
+    """A write was sent and no believable answer came: it may have been carried out, or may be still."""
+
+    summary: ClassVar[str] = "the proxy's answer was lost"
+
+
+class Refused(VkstateError):
+    """The proxy refused this one write; it was not carried out. Others may well succeed."""
+
+    summary: ClassVar[str] = "the proxy refused the request"
+
+
+class AliasTaken(Refused):
+    """A key with this alias exists already (it may be the very key that was sent before)."""
+
+    summary: ClassVar[str] = "the alias is taken on the proxy"
+
+
+class ClientValuesRefused(Refused):
+    """This proxy makes every key value itself (``disable_custom_api_keys``)."""
+
+    summary: ClassVar[str] = "the proxy does not accept key values made by the client"
+
+
+@dataclass(frozen=True)
+class Sought:
+    """A key of ours to be read: by its token. ``id`` and ``alias`` help to match rows that come without a token."""
+
+    token: Token
+    id: str
+    alias: Alias
+
+
+@dataclass(frozen=True)
+class CreateOrder:
+    """All that the proxy is told of a key that is to be created.
+
+    ``declared`` is by flat path, revealed and without the expiry. ``value`` is None only where the proxy makes it.
+    """
+
+    alias: Alias
+    stamp: Stamp
+    declared: Mapping[str, Json] = field(repr=False)
+    expiry: Expiry
+    value: KeyValue | None
+
+
+@dataclass(frozen=True)
+class UpdateOrder:
+    """What is to change on one live key, and nothing else.
+
+    ``assign`` gives the new values by flat path, revealed (``key_alias`` and our own stamp, ``metadata.vkstate``, are
+    paths like others here); ``clear`` names the paths that are to be cleared; ``expiry`` is None where it is not to
+    move. Metadata is merged into what stands on the proxy at that moment, with our stamp.
+    """
+
+    sought: Sought
+    stamp: Stamp
+    assign: Mapping[str, Json] = field(repr=False)
+    clear: frozenset[str] = frozenset()
+    expiry: Expiry | None = None
+
+
+@dataclass(frozen=True)
+class Newest:
+    """The proxy's newest keys. ``complete`` says that every key created since the asked instant is among them."""
+
+    keys: tuple[LiveKey, ...]
+    complete: bool
+
+
+class Proxy(Protocol):
+    """A LiteLLM proxy, as far as the executor uses it. Every method may be called from several threads at once.
+
+    Besides the named errors, each may raise another :class:`VkstateError` (unreachable, master key refused, no
+    database): then nothing more is worth starting.
+    """
+
+    def now(self) -> datetime:
+        """The server's clock, from its ``Date`` headers."""
+
+    def create(self, order: CreateOrder) -> KeyValue | None:
+        """Ask for a key, once: no retries inside. Returns the value where the proxy made it, else None.
+
+        A return does not prove that the key exists.
+
+        :raises AnswerLost: it may have been created.
+        :raises AliasTaken: the alias is in use, be it by this very key.
+        :raises ClientValuesRefused: the proxy insists on making values itself.
+        :raises Refused: the proxy said no, with its words.
+        """
+
+    def update(self, order: UpdateOrder) -> LiveKey:
+        """Change a key and return it as it is now. Safe to repeat, and repeated inside where an answer is lost.
+
+        :raises Refused: the proxy said no, or the key is gone.
+        :raises AnswerLost: repeating did not help.
+        """
+
+    def delete(self, tokens: Sequence[Token]) -> None:
+        """Ask for the deletion of at most 100 keys. A return does not prove that they are gone.
+
+        :raises AnswerLost: some may be gone.
+        :raises Refused: the proxy said no.
+        """
+
+    def find(self, sought: Collection[Sought]) -> Mapping[Token, LiveKey]:
+        """Those of the sought keys that exist now, read by token."""
+
+    def find_alias(self, alias: Alias) -> tuple[LiveKey, ...]:
+        """Every key that bears exactly this alias now."""
+
+    def newest(self, since: datetime, most: int) -> Newest:
+        """The newest keys of the proxy back to an instant of the server's clock, reading at most ``most`` of them."""
+
+
+@dataclass(frozen=True)
+class ClosingLine:
+    """What is kept of a key before it is deleted. ``spend`` is in US dollars."""
+
+    alias: Alias
+    token: Token
+    user_id: str | None
+    workshop: str | None
+    spend: float
+    max_budget: float | None
+    created_at: datetime | None
+    expires_at: datetime | None
+
+
+class Journal(Protocol):
+    """State, secret store and reports on this machine: every call is durable when it returns. One thread calls it."""
+
+    def keep_values(self, values: Mapping[Alias, KeyValue]) -> None:
+        """Add key values to the secret store."""
+
+    def value_of(self, token: Token) -> KeyValue | None:
+        """The key value that the secret store holds for a token."""
+
+    def drop_values(self, tokens: Collection[Token]) -> None:
+        """Remove from the secret store what was deleted and is verified gone."""
+
+    def save(self, keys: Mapping[Alias, RecordedKey]) -> None:
+        """Write the state with exactly these keys. The serial rises once a run; an unchanged state is not written."""
+
+    def rescue(self, keys: Mapping[Alias, RecordedKey]) -> str:
+        """Where the state could not be saved: write it to another place, and return that place."""
+
+    def report(self, lines: Sequence[ClosingLine]) -> None:
+        """Keep the closing report of keys that are about to be deleted."""

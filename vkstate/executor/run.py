@@ -1,0 +1,182 @@
+"""Carries out a plan, exactly once. The order of steps is what makes a crash at any instant recoverable:
+
+1. what only the state knows is recorded: forget, adopt, record;
+2. the values of all new keys are made and kept, then the state with those keys as pending: two durable writes before
+   the first request (and, before the first delete, the closing report);
+3. deletes, updates and creates are sent by workers; one thread owns state and store, and saves every second;
+4. what was created and deleted is read back, and only then believed;
+5. the state is saved at the end, on every error, and on Ctrl-C.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from vkstate.attributes import EXPIRY_PATHS
+from vkstate.differences import shortfall
+from vkstate.errors import VkstateError
+from vkstate.executor.creates import Creates
+from vkstate.executor.deletes import Deletes
+from vkstate.executor.ledger import Ledger
+from vkstate.executor.orders import adopted_record, ready_record, update_order
+from vkstate.executor.outcome import Observer, Outcome, Silent
+from vkstate.executor.pool import Effect, Pool, Task
+from vkstate.executor.ports import AnswerLost, Journal, Proxy, Refused, UpdateOrder
+from vkstate.executor.stop import Stop
+from vkstate.keys import KeyValue, LiveKey, Recorded, mint_id, mint_value
+from vkstate.plan import Action, Change, Plan
+
+PARALLELISM: Final = 8
+"""Requests at a time: four take nearly all that one LiteLLM process has, more than eight only add latency."""
+
+
+@dataclass(frozen=True)
+class Minting:
+    """Where new key values and ids come from."""
+
+    value: Callable[[], KeyValue] = mint_value
+    id: Callable[[], str] = mint_id
+
+
+def execute(
+    plan: Plan,
+    recorded: Recorded,
+    *,
+    proxy: Proxy,
+    journal: Journal,
+    parallelism: int = PARALLELISM,
+    observer: Observer | None = None,
+    stop: Stop | None = None,
+    minting: Minting | None = None,
+) -> Outcome:
+    """Carry out a plan, which must be without problems, against the state it was made from.
+
+    Returns what became of every change. One failing change does not stop the others; an error that is not about one key
+    (unreachable, master key refused) stops the run from starting more.
+
+    :raises VkstateError: nothing was sent, because the pending state or the report could not be written; or
+        ``StateNotSaved`` at the end.
+    :raises KeyboardInterrupt: a second interrupt; the state is saved.
+    """
+    return _Run(
+        plan=plan,
+        recorded=recorded,
+        proxy=proxy,
+        journal=journal,
+        parallelism=parallelism,
+        observer=observer or Silent(),
+        stop=stop or Stop(),
+        minting=minting or Minting(),
+    ).execute()
+
+
+@dataclass
+class _Run:
+    plan: Plan
+    recorded: Recorded
+    proxy: Proxy
+    journal: Journal
+    parallelism: int
+    observer: Observer
+    stop: Stop
+    minting: Minting
+    ledger: Ledger = field(init=False)
+    creates: Creates = field(init=False)
+    deletes: Deletes = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.ledger = Ledger(self.recorded, self.journal, self.observer)
+        self.creates = Creates(self.ledger, self.proxy, self.journal, self.stop, self.minting.value, self.minting.id)
+        self.deletes = Deletes(self.ledger, self.proxy, self.journal)
+
+    def execute(self) -> Outcome:
+        changes = self.plan.effective
+        self.observer.started(len(changes))
+        try:
+            self._record_only(changes)
+            self.deletes.report(self.plan.of(Action.DELETE, Action.REPLACE))
+            self.creates.prepare(self.plan.of(Action.CREATE, Action.REPLACE))
+            self._send()
+        finally:
+            self.observer.ended()
+        return Outcome(
+            results=tuple(self.ledger.results[change.alias] for change in changes),
+            interrupted=self.stop.signal,
+            notices=tuple(self.ledger.notices),
+            remaining=self.deletes.remaining,
+        )
+
+    def _send(self) -> None:
+        pool = Pool(self.ledger, self.stop, self.parallelism)
+        orderly = False
+        try:
+            self.observer.phase("sending")
+            pool.run(self._tasks())
+            self.observer.phase("reading back")
+            self.deletes.verify(pool)
+            self.creates.confirm(pool)
+            orderly = True
+        finally:
+            pool.close(wait_for_workers=orderly)
+            self.ledger.save_at_last()
+
+    def _tasks(self) -> Iterator[Task]:
+        yield from self.deletes.tasks(self.plan.of(Action.DELETE))
+        for change in self.plan.of(Action.UPDATE, Action.ADOPT):
+            if change.needs_request:
+                yield self._update(change)
+        yield from self.creates.tasks(replaced=self.deletes.delete_now)
+
+    def _record_only(self, changes: Iterable[Change]) -> None:
+        for change in changes:
+            match change.action:
+                case Action.FORGET:
+                    self.ledger.drop(change.alias)
+                    self.ledger.applied(change)
+                case Action.ADOPT:
+                    self.ledger.put(adopted_record(change, self.plan.lineage))
+                    if not change.needs_request:
+                        self.ledger.applied(change)
+                case Action.UPDATE if not change.needs_request:
+                    self._updated(change, change.live)
+                case _:
+                    pass
+        self.ledger.save_if_due()
+
+    def _update(self, change: Change) -> Task:
+        order = update_order(change, self.ledger.records[change.alias], self.plan.lineage, change.diffs)
+
+        def work() -> Effect:
+            sent_at = self.proxy.now()
+            row = self.proxy.update(order)
+            return lambda: self._verify_update(change, order, row, sent_at)
+
+        def failed(error: VkstateError) -> None:
+            if not isinstance(error, Refused | AnswerLost):
+                self.ledger.troubled(error)
+            self.ledger.failed(change, error)
+
+        return Task((change,), work, failed, lambda why: self.ledger.not_attempted(change, why))
+
+    def _verify_update(self, change: Change, order: UpdateOrder, row: LiveKey, sent_at: datetime) -> None:
+        desired = change.desired
+        assert desired is not None  # noqa: S101 - only a desired key is updated
+        unmet = shortfall(desired, row, cleared=order.clear, expiry=order.expiry, written_at=sent_at)
+        refused = [diff.path for diff in unmet if diff.path in order.clear or diff.path in order.assign]
+        if order.expiry is not None:
+            refused += [diff.path for diff in unmet if diff.path in EXPIRY_PATHS]
+        if refused:
+            words = f"LiteLLM answered that {change.alias} was updated, and still holds the old {', '.join(refused)}."
+            self.ledger.failed(change, Refused(words))
+        else:
+            self._updated(change, row)
+
+    def _updated(self, change: Change, row: LiveKey | None) -> None:
+        assert change.desired is not None  # noqa: S101 - only a desired, live key is updated
+        assert row is not None  # noqa: S101
+        record = self.ledger.records[change.alias]
+        self.ledger.put(ready_record(change.desired, record, row, self.plan.lineage))
+        self.ledger.applied(change)
