@@ -56,8 +56,15 @@ def mint_id() -> str:
 
 
 def natural_order(alias: str) -> tuple[tuple[int, int, str], ...]:
-    """A sort key in which user2 comes before user10; total, so that no two aliases are equal."""
-    parts = tuple((0, int(part), part) if part.isdigit() else (1, 0, part) for part in _NUMBERS.split(alias) if part)
+    """A sort key in which user2 comes before user10; total, so that no two aliases are equal.
+
+    Runs of ASCII digits count as numbers: by their length without leading zeros first, then digit by digit.
+    """
+    parts = (
+        (0, len(part.lstrip("0")), part.lstrip("0")) if _NUMBERS.fullmatch(part) else (1, 0, part)
+        for part in _NUMBERS.split(alias)
+        if part
+    )
     return (*parts, (2, 0, alias))
 
 
@@ -142,13 +149,14 @@ class LiveKey:
 
     ``attributes`` holds what this server can show, by flat path, canonical (without our stamp); an attribute that is
     missing there is one that this server does not have. ``metadata`` is the object as it stands on the proxy, our stamp
-    and folded attributes included. ``spend`` is in US dollars.
+    and folded attributes included. Neither is in the repr: the proxy shows sensitive values too. ``spend`` is in US
+    dollars.
     """
 
     token: Token
     alias: str | None
-    attributes: Mapping[str, Json]
-    metadata: Mapping[str, Json]
+    attributes: Mapping[str, Json] = field(repr=False)
+    metadata: Mapping[str, Json] = field(repr=False)
     stamp: Stamp | None
     created_at: datetime | None
     expires_at: datetime | None

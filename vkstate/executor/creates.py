@@ -118,6 +118,7 @@ class Creates:
             self._ledger.put(replace(self._ledger.records[alias], token=answered.value.token))
             self._ledger.save()
         self._answered[alias] = answered
+        self._ledger.answered(self._changes[alias])
 
     def _failed(self, change: Change, error: VkstateError) -> Iterable[Task] | None:
         if isinstance(error, ClientValuesRefused) and self._orders[change.alias].value is not None:

@@ -20,6 +20,9 @@ from vkstate.plan import Change
 BATCH: Final = 100
 """Keys a request: LiteLLM 1.105 takes 6 ms a key and gives up on 5,000 after ten seconds, having deleted none."""
 
+_LAG: Final = "Where the proxy runs several workers without Redis, the others may accept a deleted key for up to 60 s."
+"""LiteLLM's per-process cache of keys, ``user_api_key_cache_ttl`` (59 s seen on 1.72 and 1.105 with two workers)."""
+
 
 class Deletes:
     """The deletes of one run."""
@@ -96,6 +99,7 @@ class Deletes:
                 self._errors[_sought(change).token] = error
             else:
                 self._errors.pop(_sought(change).token, None)
+                self._ledger.answered(change)
         if error and not isinstance(error, AnswerLost | Refused):
             self._ledger.troubled(error)
 
@@ -112,9 +116,14 @@ class Deletes:
             self._ledger.drop(change.alias)
             self._ledger.applied(change)
         if gone:
+            self._say_lag()
             self._ledger.save()
             self._ledger.drop_values(_sought(change).token for change in gone)
         return [change for change in changes if _sought(change).token in live]
+
+    def _say_lag(self) -> None:
+        if _LAG not in self._ledger.notices:
+            self._ledger.notices.append(_LAG)
 
     def _why_left(self, change: Change) -> VkstateError:
         error = self._errors.get(_sought(change).token)

@@ -64,6 +64,10 @@ class Ledger:
         else:
             self.put(before)
 
+    def answered(self, change: Change) -> None:
+        """The proxy has answered; the result follows when it is read back."""
+        self._observer.answered(change)
+
     def applied(self, change: Change, note: str | None = None) -> None:
         self._end(Applied(change, note))
 

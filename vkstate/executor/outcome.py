@@ -77,6 +77,9 @@ class Observer(Protocol):
     def started(self, total: int) -> None:
         """So many results will come."""
 
+    def answered(self, change: Change) -> None:
+        """The proxy has answered about a change; its result comes when it is read back."""
+
     def finished(self, result: Result) -> None:
         """One change has come to its end."""
 
@@ -91,6 +94,9 @@ class Silent:
     """An observer that says nothing."""
 
     def started(self, total: int) -> None:
+        """Say nothing."""
+
+    def answered(self, change: Change) -> None:
         """Say nothing."""
 
     def finished(self, result: Result) -> None:

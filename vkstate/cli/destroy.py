@@ -1,0 +1,67 @@
+"""``vkstate destroy``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vkstate.cli.options import AsJson, AutoApprove, Exclude, LockTimeout, Parallelism, Target
+from vkstate.cli.shared import Shared
+
+if TYPE_CHECKING:
+    from vkstate.cli.planning import Planned
+    from vkstate.plan import Plan
+
+
+def destroy(
+    shared: Shared,
+    target: Target = None,
+    exclude: Exclude = None,
+    auto_approve: AutoApprove = False,
+    no_report: Annotated[bool, typer.Option("--no-report", help="Keep no closing report in reports/.")] = False,
+    parallelism: Parallelism = None,
+    lock_timeout: LockTimeout = "0s",
+    as_json: AsJson = False,
+) -> int:
+    """Delete every key of this project.
+
+    Then reads back that they are gone. Keys of others are not touched. A closing report of what each key had spent is
+    kept in reports/.
+    """
+    from vkstate.cli.applying import Run, carry_out
+    from vkstate.cli.planning import Wish
+    from vkstate.cli.project import Project
+    from vkstate.targets import Selection
+
+    project = Project(shared)
+    run = Run(
+        command="destroy",
+        wish=Wish(True, Selection(tuple(target or ()), tuple(exclude or ()))),
+        auto_approve=auto_approve,
+        as_json=as_json,
+        lock_timeout=lock_timeout,
+        parallelism=parallelism,
+        reports=not no_report,
+    )
+
+    def question(result: Planned) -> str:
+        return f"Delete {_named(result.plan)} from {project.config.proxy.url}? Their holders are locked out at once."
+
+    return carry_out(project, run, question)
+
+
+def _named(plan: Plan) -> str:
+    """What is about to go: by workshop, and the single keys."""
+    from vkstate.plan import Action
+
+    records = [change.recorded for change in plan.of(Action.DELETE) if change.recorded]
+    workshops = Counter(record.member.workshop for record in records if record.member)
+    single = len(records) - workshops.total()
+    parts = [f"{_keys(count)} of the workshop {name}" for name, count in sorted(workshops.items())]
+    return " and ".join([*parts, *([_keys(single)] if single or not parts else [])])
+
+
+def _keys(count: int) -> str:
+    return "1 key" if count == 1 else f"{count} keys"

@@ -1,0 +1,73 @@
+"""From state and secret store to what members are given."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from vkstate.attributes import Sealed, Value
+from vkstate.cli.project import Project
+from vkstate.keys import Alias, RecordedKey, Status, natural_order
+from vkstate.state.durable import durable_write
+from vkstate.state.file import StateFile
+from vkstate.state.model import State
+from vkstate.views.handouts import Handout, HandoutKey, as_json
+
+
+def handout(project: Project, state: State, aliases: Collection[Alias]) -> Handout:
+    """The handout of these recorded keys. Nothing is asked of the proxy: it is what the last apply recorded."""
+    records = [state.keys[alias] for alias in sorted(aliases, key=natural_order)]
+    desired = {key.alias: key for key in project.config.keys}
+    keys = tuple(
+        _row(project, record, desired[record.alias].details if record.alias in desired else {}) for record in records
+    )
+    proxy = project.config.proxy
+    return Handout(proxy=proxy.url, base_url=proxy.public_url or proxy.url, keys=keys)
+
+
+def _row(project: Project, record: RecordedKey, details: Mapping[str, str]) -> HandoutKey:
+    value = project.store.value_of(record.token) if record.token else None
+    member = record.member
+    return HandoutKey(
+        alias=record.alias,
+        user=member.user if member else None,
+        user_id=_text(record.applied.get("user_id")),
+        key=value,
+        key_masked=value.masked if value else None,
+        key_id=record.token,
+        models=_models(record.applied.get("models")),
+        duration=_text(record.applied.get("duration")),
+        expires_at=record.expires_at,
+        max_budget=_amount(record.applied.get("max_budget")),
+        workshop=member.workshop if member else None,
+        status=_status(record),
+        details=details,
+    )
+
+
+def _status(record: RecordedKey) -> str:
+    if record.status is Status.PENDING:
+        return "pending"
+    return "expired" if record.expires_at and record.expires_at <= datetime.now(UTC) else "ready"
+
+
+def _text(value: Value) -> str | None:
+    """A text as it may be handed out; a sensitive one is not."""
+    return "(sensitive)" if isinstance(value, Sealed) else value if isinstance(value, str) else None
+
+
+def _models(value: Value) -> tuple[str, ...]:
+    return tuple(str(item) for item in value) if isinstance(value, list) else ()
+
+
+def _amount(value: Value) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def write_created(project: Project, aliases: Collection[Alias], path: Path) -> int:
+    """Write the values of keys that were just made, as ``output --format json`` would; returns how many."""
+    state = StateFile(project.state_path).read()
+    text = as_json(handout(project, state, aliases), reveal=True)
+    durable_write(path, text.encode(), mode=0o600)
+    return len(aliases)

@@ -1,0 +1,63 @@
+"""The options that several commands take, each said once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vkstate.keys import natural_order
+
+
+def complete_alias(incomplete: str) -> list[str]:
+    """The recorded aliases that begin so, for shell completion; none where there is no readable state here."""
+    try:
+        keys = json.loads(Path("vkstate.state.json").read_text(encoding="utf-8"))["keys"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    return sorted((alias for alias in keys if alias.startswith(incomplete)), key=natural_order)
+
+
+Target = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--target",
+        metavar="TARGET",
+        help="Only these keys: an alias glob, workshop:NAME or workshop:NAME/MEMBER. Repeatable.",
+        autocompletion=complete_alias,
+    ),
+]
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option("--exclude", metavar="TARGET", help="Not these keys. Repeatable.", autocompletion=complete_alias),
+]
+AllowDeletes = Annotated[
+    int | None,
+    typer.Option(
+        "--allow-deletes", metavar="N", min=0, help="Let the plan delete up to N keys, be it more than 30 % of them."
+    ),
+]
+AutoApprove = Annotated[bool, typer.Option("--auto-approve", help="Do not ask.")]
+Parallelism = Annotated[
+    int | None,
+    typer.Option(
+        "--parallelism", metavar="N", min=1, max=32, help="Requests at a time; default 8, or as the config says."
+    ),
+]
+LockTimeout = Annotated[
+    str,
+    typer.Option(
+        "--lock-timeout", metavar="DURATION", help="How long to wait for the lock, such as 30s; 0s: not at all."
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
+Globs = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[TARGET]...",
+        help="Only these keys: alias globs, workshop:NAME or workshop:NAME/MEMBER.",
+        autocompletion=complete_alias,
+    ),
+]

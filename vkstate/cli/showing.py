@@ -1,0 +1,52 @@
+"""How plans and outcomes are put on stdout, and progress on stderr."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+
+from vkstate.cli.project import Project
+from vkstate.cli.terminal import colourful
+from vkstate.executor.outcome import Observer, Outcome
+from vkstate.plan import Plan
+from vkstate.views.human import render_plan
+from vkstate.views.json import dumped, outcome_events, plan_document
+from vkstate.views.outcome import Command, render_outcome
+from vkstate.views.values import ANSI, PLAIN, Palette
+
+
+def palette(project: Project) -> Palette:
+    """Colours where stdout is a terminal that nobody asked to be plain."""
+    return ANSI if colourful(no_color=project.shared.no_color) else PLAIN
+
+
+def width() -> int:
+    """Columns to write to: the terminal's, or 100 elsewhere."""
+    return shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else 100
+
+
+def show_plan(project: Project, plan: Plan, *, as_json: bool = False) -> None:
+    """Print a plan."""
+    url = project.config.proxy.url
+    if as_json:
+        sys.stdout.write(dumped(plan_document(plan, proxy=url)))
+    else:
+        text = render_plan(plan, proxy=url, verbose=project.shared.verbose, palette=palette(project), width=width())
+        sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def show_outcome(project: Project, outcome: Outcome, command: Command, *, as_json: bool) -> None:
+    """Print how a run ended."""
+    events = outcome_events(outcome, command) if as_json else None
+    sys.stdout.write(events or "\n" + render_outcome(outcome, command=command, palette=palette(project)))
+    sys.stdout.flush()
+
+
+def observer(project: Project) -> Observer:
+    """Progress on stderr: a bar on a terminal, a line every few seconds elsewhere."""
+    from vkstate.views.progress import Bar, Lines
+
+    if sys.stderr.isatty():
+        return Bar(sys.stderr, colour=not project.shared.no_color)
+    return Lines(sys.stderr)

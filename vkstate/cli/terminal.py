@@ -1,0 +1,58 @@
+"""What is asked and said on a terminal."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import ClassVar
+
+from vkstate.errors import ExitCode, VkstateError
+
+
+class NoTerminal(VkstateError):
+    """A question had to be asked, and nobody is there to answer it."""
+
+    summary: ClassVar[str] = "no terminal to ask on"
+    exit_code: ClassVar[ExitCode] = ExitCode.USAGE
+
+
+class Cancelled(VkstateError):
+    """The question was answered with something else than the word yes."""
+
+    summary: ClassVar[str] = "cancelled"
+    exit_code: ClassVar[ExitCode] = ExitCode.CANCELLED
+
+
+def say(text: str) -> None:
+    """Print words for people; stdout is for data."""
+    print(text, file=sys.stderr)  # noqa: T201 - this is where vkstate speaks
+
+
+def write(text: str) -> None:
+    """Print data on stdout."""
+    print(text, flush=True)  # noqa: T201 - this is where vkstate speaks
+
+
+def ask_yes(question: str) -> None:
+    """Ask for the word ``yes``.
+
+    :raises NoTerminal: stdin or stderr is not a terminal.
+    :raises Cancelled: another word, or none.
+    """
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise NoTerminal(
+            "This changes the proxy, and there is no terminal on which to ask whether it should.",
+            hint="look at the plan first, then give --auto-approve",
+        )
+    sys.stderr.write(f"\n{question}\n  Only the word yes is taken as consent: ")
+    sys.stderr.flush()
+    answer = sys.stdin.readline()
+    if not answer.endswith("\n"):
+        sys.stderr.write("\n")
+    if answer.strip() != "yes":
+        raise Cancelled("Nothing was changed.")
+
+
+def colourful(*, no_color: bool) -> bool:
+    """Whether stdout should carry colours: it is a terminal, and nobody asked for none."""
+    return not no_color and not os.environ.get("NO_COLOR") and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"

@@ -1,0 +1,153 @@
+"""Plans, outcomes and errors as JSON for programs. The shapes are part of vkstate's interface: fields are only added.
+
+Attribute values are given by flat path (``metadata.cost_center``). A field that is missing was not declared; null was
+declared as nothing; ``{"$sensitive": true}`` stands for every value that is not shown. Instants are RFC 3339 in UTC,
+amounts US dollars. The text is ASCII, so that no terminal is moved by what a proxy answered.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Final
+
+from vkstate.attributes import Json, Sealed, Sensitive, Unset, Value
+from vkstate.errors import VkstateError
+from vkstate.executor.outcome import Applied, Failed, NotAttempted, Outcome, Result
+from vkstate.plan import Action, AttributeDiff, Change, Plan
+from vkstate.views.exposure import exposure_document, exposure_of
+from vkstate.views.grouping import member_of
+from vkstate.views.outcome import DONE, Command
+
+FORMAT_VERSION: Final = 1
+"""Of every document here; raised only when a field changes its meaning or goes."""
+
+
+def dumped(document: Mapping[str, Json]) -> str:
+    """One document as indented JSON, ending in a newline."""
+    return json.dumps(document, indent=2, allow_nan=False) + "\n"
+
+
+def line(event: Mapping[str, Json]) -> str:
+    """One event as one line of JSON, ending in a newline."""
+    return json.dumps(event, separators=(",", ":"), allow_nan=False) + "\n"
+
+
+def value_document(value: Value) -> Json:
+    """A value as it may be shown: a sensitive one is not even told by its digest."""
+    return {"$sensitive": True} if isinstance(value, Sensitive | Sealed) else value
+
+
+def values_document(values: Mapping[str, Value]) -> dict[str, Json]:
+    """Values by flat path, in the order of their paths."""
+    return {path: value_document(values[path]) for path in sorted(values)}
+
+
+def plan_document(plan: Plan, *, proxy: str) -> dict[str, Json]:
+    """A plan in full. No-ops are counted in ``summary`` and left out of ``changes``.
+
+    :param proxy: the proxy's url, without credentials.
+    """
+    return {
+        "format_version": FORMAT_VERSION,
+        "proxy": proxy,
+        "lineage": plan.lineage,
+        "applicable": not plan.problems,
+        "summary": {str(action): plan.counts[action] for action in Action},
+        "changes": [_change_document(change) for change in plan.effective],
+        "problems": [
+            {"alias": problem.alias, "detail": problem.detail, "hint": problem.hint} for problem in plan.problems
+        ],
+        "warnings": [*plan.warnings],
+        "unmanaged": plan.unmanaged,
+        "left_out": [*plan.left_out],
+        "exposure": exposure_document(exposure_of(plan)),
+    }
+
+
+def _change_document(change: Change) -> dict[str, Json]:
+    """``declared`` is what the config asks, ``applied`` what was last applied; null where there is no such side."""
+    desired, recorded = change.desired, change.recorded
+    return {
+        **_subject(change),
+        "reason": str(change.reason),
+        "needs_request": change.needs_request,
+        "token": _token(change),
+        "diffs": [_diff_document(diff) for diff in change.diffs],
+        "declared": values_document(desired.declared) if desired is not None else None,
+        "applied": values_document(recorded.applied) if recorded is not None else None,
+        "prevent_destroy": desired.prevent_destroy if desired is not None else False,
+    }
+
+
+def _subject(change: Change) -> dict[str, Json]:
+    member = member_of(change)
+    return {
+        "alias": change.alias,
+        "action": str(change.action),
+        "workshop": member.workshop if member is not None else None,
+        "user": member.user if member is not None else None,
+    }
+
+
+def _token(change: Change) -> str | None:
+    """The token that is recorded; of a key without a record, the live one."""
+    if change.recorded is not None:
+        return change.recorded.token
+    return change.live.token if change.live is not None else None
+
+
+def _diff_document(diff: AttributeDiff) -> dict[str, Json]:
+    document: dict[str, Json] = {"path": diff.path}
+    for side, value in (("before", diff.before), ("after", diff.after)):
+        if not isinstance(value, Unset):
+            document[side] = value_document(value)
+    document["cause"] = str(diff.cause)
+    document["already_live"] = diff.already_live
+    return document
+
+
+def result_event(result: Result) -> dict[str, Json]:
+    """What became of one change."""
+    subject = _subject(result.change)
+    match result:
+        case Applied(note=note):
+            return {"type": "applied", **subject, "note": note}
+        case Failed(detail=detail, hint=hint):
+            return {"type": "failed", **subject, "detail": detail, "hint": hint}
+        case NotAttempted(why=why):
+            return {"type": "not_attempted", **subject, "why": why}
+
+
+def summary_event(outcome: Outcome, command: Command = "apply") -> dict[str, Json]:
+    """The last event of an apply or a destroy."""
+    return {
+        "type": "summary",
+        "format_version": FORMAT_VERSION,
+        "command": command,
+        "complete": outcome.complete,
+        "interrupted": outcome.interrupted,
+        **{done: outcome.count(action) for action, done in DONE.items()},
+        "failed": len(outcome.failed),
+        "not_attempted": len(outcome.not_attempted),
+        "remaining": outcome.remaining,
+        "notices": [*outcome.notices],
+    }
+
+
+def outcome_events(outcome: Outcome, command: Command = "apply") -> str:
+    """An outcome as one JSON object a line: every change in the plan's order, then the summary."""
+    events = [result_event(result) for result in outcome.results]
+    return "".join(line(event) for event in (*events, summary_event(outcome, command)))
+
+
+def error_document(error: VkstateError) -> dict[str, Json]:
+    """An error that ended a command: the same three parts as in the text, and the exit code."""
+    return {
+        "type": "error",
+        "format_version": FORMAT_VERSION,
+        "summary": error.summary,
+        "detail": error.detail,
+        "hint": error.hint,
+        "exit_code": int(error.exit_code),
+    }

@@ -1,0 +1,54 @@
+"""Columns of text that fit a terminal."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from typing import Final
+
+GAP: Final = 2
+"""Blank columns between two cells."""
+NARROWEST: Final = 8
+"""How far a column gives way at most."""
+
+
+def cells(text: str) -> int:
+    """The terminal columns that a text takes: two for a wide character, none for a combining one."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text
+    )
+
+
+def clipped(text: str, room: int) -> str:
+    """A text cut to so many terminal columns, with an ellipsis where something is missing."""
+    if cells(text) <= room:
+        return text
+    kept = text
+    while kept and cells(kept) > room - 1:
+        kept = kept[:-1]
+    return kept + "…"
+
+
+def table(
+    header: Sequence[str], rows: Sequence[Sequence[str]], *, width: int, yielding: Sequence[int] = (), indent: int = 2
+) -> tuple[str, ...]:
+    """Lines of aligned columns under their header.
+
+    :param width: terminal columns that a line may take. Columns that do not yield are never cut, so it may take more.
+    :param yielding: the columns that may be cut where the width does not suffice, the first of them first.
+    """
+    sizes = [max(cells(row[column]) for row in (header, *rows)) for column in range(len(header))]
+    excess = indent + sum(sizes) + GAP * (len(sizes) - 1) - width
+    for column in yielding:
+        given = max(0, min(excess, sizes[column] - max(NARROWEST, cells(header[column]))))
+        sizes[column] -= given
+        excess -= given
+    return tuple(_line(row, sizes, indent) for row in (header, *rows))
+
+
+def _line(row: Sequence[str], sizes: Sequence[int], indent: int) -> str:
+    shown = [clipped(text, size) for text, size in zip(row, sizes, strict=True)]
+    padded = [text + " " * (size - cells(text)) for text, size in zip(shown, sizes, strict=True)]
+    return (" " * indent + (" " * GAP).join(padded)).rstrip()
