@@ -204,11 +204,20 @@ def _plain(value: Json) -> Json:
     return value
 
 
+def same(one: Value | Unset, other: Value | Unset) -> bool:
+    """Whether two canonical values are equal as JSON: unlike Python's ``==``, true is not 1 and false is not 0."""
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    return isinstance(one, bool) == isinstance(other, bool) and one == other
+
+
 def flatten(name: str, value: Json) -> dict[str, Json]:
     """An attribute's value by flat path, canonical: one path, or for an open object one path a key."""
     attribute = ATTRIBUTES.get(name)
-    if attribute is not None and attribute.kind is Kind.OPEN and isinstance(value, dict):
-        return {f"{name}.{key}": _plain(item) for key, item in value.items()}
+    if attribute is not None and attribute.kind is Kind.OPEN:
+        return {f"{name}.{key}": _plain(item) for key, item in value.items()} if isinstance(value, dict) else {}
     return {name: canonical(name, value)}
 
 
@@ -216,8 +225,8 @@ def nest(values: Mapping[str, Value]) -> dict[str, Value | dict[str, Value]]:
     """The inverse of :func:`flatten` over a whole mapping: open objects are objects again."""
     nested: dict[str, Value | dict[str, Value]] = {}
     for path, value in values.items():
-        name, _, key = path.partition(".")
-        if key:
+        name, dot, key = path.partition(".")
+        if dot:
             inner = nested.setdefault(name, {})
             assert isinstance(inner, dict)  # noqa: S101 - an open attribute never has a path without a key
             inner[key] = value  # type: ignore[assignment]  # Json and Value share dict; the values are Value here

@@ -16,15 +16,17 @@ from vkstate.attributes import (
     UNSET,
     Home,
     Json,
+    Kind,
     Sealed,
     Sensitive,
     Unset,
     Value,
     attribute_of,
+    same,
     seal,
 )
-from vkstate.expiry import Expiry, Lasting, Never, Until, expiry_of, format_instant, same_instant
-from vkstate.keys import Capabilities, DesiredKey, LiveKey, Member, RecordedKey, Stamp
+from vkstate.expiry import Expiry, Lasting, Never, Until, end_of, expiry_of, format_instant, same_instant
+from vkstate.keys import Capabilities, DesiredKey, LiveKey, Member, RecordedKey, Stamp, Status
 from vkstate.plan import AttributeDiff, Cause, Problem
 
 STAMP_PATH = f"metadata.{STAMP_KEY}"
@@ -100,28 +102,44 @@ def _attributes(comparison: Comparison) -> Iterator[AttributeDiff]:
 
 
 def _declared(comparison: Comparison, path: str, before: Value | Unset, after: Value) -> AttributeDiff | None:
-    changed = before != after
-    cause = Cause.CONFIG if changed else Cause.OUTSIDE
+    changed = not same(before, after)
     current = live_value(comparison.live, path)
     if isinstance(after, Sealed) or current is None:
-        return AttributeDiff(path, before, after, Cause.CONFIG) if changed else None
-    if current.value == after:
+        given = comparison.recorded is None and current is None and _only_at_creation(path)
+        return AttributeDiff(path, before, after, Cause.CONFIG, already_live=given) if changed else None
+    if same(current.value, after):
         return AttributeDiff(path, before, after, Cause.CONFIG, already_live=True) if changed else None
-    if not changed and _forced_by_server(comparison.recorded, path, current.value):
+    if not changed and _forced_by_server(comparison.recorded, path, current):
         return None
-    return AttributeDiff(path, current.value, after, cause)
+    # What was sensitive when it was applied is still so on the proxy, although the config no longer says it.
+    shown = before if isinstance(before, Sealed) else current.value
+    return AttributeDiff(path, shown, after, Cause.CONFIG if changed else Cause.OUTSIDE)
 
 
 def _cleared(comparison: Comparison, path: str, before: Value | Unset) -> AttributeDiff:
     current = live_value(comparison.live, path)
-    attribute = attribute_of(path)
-    empty: Json | Unset = attribute.empty if attribute else None
-    gone = current is not None and current.value in (UNSET, empty)
+    gone = current is not None and _is_clear(path, current.value)
     return AttributeDiff(path, before, UNSET, Cause.CONFIG, already_live=gone)
 
 
-def _forced_by_server(recorded: RecordedKey | None, path: str, current: Json | Unset) -> bool:
-    return recorded is not None and path in recorded.server_defaults and recorded.server_defaults[path] == current
+def _is_clear(path: str, value: Json | Unset) -> bool:
+    """Whether nothing is left at a path. A key of metadata goes; other open objects keep an empty value there."""
+    attribute = attribute_of(path)
+    if value is UNSET or attribute is None:
+        return value is UNSET
+    if attribute.kind is Kind.OPEN:
+        return attribute.name != "metadata" and (value is None or value is False or value in ("", [], {}))
+    return same(value, attribute.empty)
+
+
+def _forced_by_server(recorded: RecordedKey | None, path: str, current: Readable) -> bool:
+    forced = recorded.server_defaults if recorded else {}
+    return path in forced and same(forced[path], current.plain)
+
+
+def _only_at_creation(path: str) -> bool:
+    attribute = attribute_of(path)
+    return attribute is not None and not attribute.updatable
 
 
 @dataclass(frozen=True)
@@ -129,6 +147,11 @@ class Readable:
     """A value that the proxy shows; UNSET where it shows that there is none."""
 
     value: Json | Unset
+
+    @property
+    def plain(self) -> Json:
+        """The value as JSON, in which nothing is null."""
+        return None if self.value is UNSET else self.value
 
 
 def live_value(live: LiveKey, path: str) -> Readable | None:
@@ -161,7 +184,10 @@ def _expiry(comparison: Comparison) -> Iterator[AttributeDiff]:
         elif live.expires_at:
             before = format_instant(live.expires_at)
         yield AttributeDiff(path, before, text, Cause.CONFIG, already_live=_lives_until(live, wanted, applied))
-    elif recorded and recorded.created_at and not same_instant(recorded.expires_at, live.expires_at):
+    elif recorded and recorded.status is Status.PENDING:
+        if live.created_at and not ends_as_ordered(live.expires_at, wanted, live.created_at):
+            yield AttributeDiff(path, _instant(live.expires_at), text, Cause.CONFIG)
+    elif recorded and not same_instant(recorded.expires_at, live.expires_at):
         yield AttributeDiff("expires_at", _instant(live.expires_at), _instant(recorded.expires_at), Cause.OUTSIDE)
 
 
@@ -173,14 +199,8 @@ def _lives_until(live: LiveKey, wanted: Expiry, applied: Expiry | None) -> bool:
         case Until(instant):
             return same_instant(live.expires_at, instant)
         case Lasting():
-            return applied is None and lasts(live, wanted)
-
-
-def lasts(live: LiveKey, wanted: Lasting) -> bool:
-    """Whether a live key was given just this duration when it was created."""
-    if live.expires_at is None or live.created_at is None:
-        return False
-    return abs(live.expires_at - live.created_at - timedelta(seconds=wanted.seconds)) <= _WRITE_SLACK
+            given = live.created_at is not None and ends_as_ordered(live.expires_at, wanted, live.created_at)
+            return applied is None and given
 
 
 def _shown(declared: Mapping[str, Value]) -> tuple[str, Value]:
@@ -245,9 +265,9 @@ def _impossible(comparison: Comparison, diffs: list[AttributeDiff]) -> Iterator[
 
 
 def _why_impossible(comparison: Comparison, diff: AttributeDiff) -> str | None:
-    able, attribute = comparison.capabilities, attribute_of(diff.path)
+    able = comparison.capabilities
     unwanted = diff.after is UNSET or diff.after is None
-    if attribute is not None and not attribute.updatable:
+    if _only_at_creation(diff.path):
         return f"LiteLLM sets {diff.path} only when a key is created, so that an existing key cannot be given another."
     if diff.path == "budget_duration" and unwanted and not able.clear_budget_duration:
         return "this LiteLLM cannot clear budget_duration on an existing key (1.90 and later can)."
@@ -275,25 +295,18 @@ def shortfall(
         current = live_value(live, path)
         if _ignored(desired, path) or isinstance(wanted, Sensitive) or current is None:
             continue
-        attribute = attribute_of(path)
-        empty: Json | Unset = attribute.empty if attribute else None
-        met = current.value == wanted if wanted is not UNSET else current.value in (UNSET, empty)
-        if not met:
+        if not (_is_clear(path, current.value) if wanted is UNSET else same(current.value, wanted)):
             unmet.append(AttributeDiff(path, current.value, wanted, Cause.OUTSIDE))
-    if expiry is not None and not _ends_as_ordered(live.expires_at, expiry, written_at):
+    declared = expiry_of(desired.declared) is not None
+    if declared and expiry is not None and not ends_as_ordered(live.expires_at, expiry, written_at):
         path, text = _shown(desired.declared)
         unmet.append(AttributeDiff(path, _instant(live.expires_at), text, Cause.CONFIG))
     return tuple(sorted(unmet, key=lambda diff: diff.path))
 
 
-def _ends_as_ordered(end: datetime | None, ordered: Expiry, written_at: datetime) -> bool:
-    match ordered:
-        case Never():
-            return end is None
-        case Until(instant):
-            return end is not None and abs(end - max(instant, written_at)) <= _WRITE_SLACK
-        case Lasting(seconds):
-            return end is not None and abs(end - written_at - timedelta(seconds=seconds)) <= _WRITE_SLACK
+def ends_as_ordered(end: datetime | None, ordered: Expiry, written_at: datetime) -> bool:
+    """Whether a key that was given an expiry at an instant ends accordingly, give or take the time of sending."""
+    return same_instant(end, end_of(ordered, written_at), _WRITE_SLACK)
 
 
 def came_later(row: LiveKey, others: Iterable[LiveKey]) -> bool:

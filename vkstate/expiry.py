@@ -19,7 +19,7 @@ TOLERANCE: Final = timedelta(seconds=2)
 """Two expiries closer than this are the same: LiteLLM truncates to milliseconds, and sending takes time."""
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_DURATION: Final = re.compile(r"([0-9]+)([smhdw])")
+_DURATION: Final = re.compile(r"([0-9]{1,12})([smhdw])")
 _LONGEST: Final = 100 * 365 * 86_400
 
 
@@ -65,11 +65,11 @@ def parse_duration(text: str) -> int:
 
 
 def _suggestion(text: str) -> str:
-    if re.fullmatch(r"[0-9]+", text):
+    if re.fullmatch(r"[0-9]{1,12}", text):
         return f"{text}d or {text}h"
-    if found := re.fullmatch(r"([0-9]+)mo", text):
+    if found := re.fullmatch(r"([0-9]{1,12})mo", text):
         return f"{int(found[1]) * 30}d (months have no fixed length)"
-    if found := re.fullmatch(r"([0-9]+)d([0-9]+)h", text):
+    if found := re.fullmatch(r"([0-9]{1,12})d([0-9]{1,12})h", text):
         return f"{int(found[1]) * 24 + int(found[2])}h"
     return "30d or 12h"
 
@@ -85,7 +85,10 @@ def parse_instant(text: str) -> datetime:
         raise ValueError(f"{text!r} is not an instant: write it as 2026-12-01T18:00:00+01:00") from None
     if instant.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone: write it as 2026-12-01T18:00:00+01:00, or with Z for UTC")
-    return instant.astimezone(UTC)
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"{text!r} lies outside the years 1 to 9999 in UTC") from None
 
 
 def format_instant(instant: datetime) -> str:
@@ -107,8 +110,19 @@ def expiry_of(declared: Mapping[str, object]) -> Expiry | None:
     return Never() if duration == NEVER else Lasting(parse_duration(str(duration)))
 
 
-def same_instant(one: datetime | None, other: datetime | None) -> bool:
-    """Whether two read expiries are the same; None is "never"."""
+def end_of(expiry: Expiry, since: datetime) -> datetime | None:
+    """When a key ends that was given this expiry at an instant; None is "never", and what has passed is "at once"."""
+    match expiry:
+        case Never():
+            return None
+        case Until(instant):
+            return max(instant, since)
+        case Lasting(seconds):
+            return since + timedelta(seconds=seconds)
+
+
+def same_instant(one: datetime | None, other: datetime | None, tolerance: timedelta = TOLERANCE) -> bool:
+    """Whether two expiries are the same, give or take ``tolerance``; None is "never"."""
     if one is None or other is None:
         return one is other
-    return abs(one - other) <= TOLERANCE
+    return abs(one - other) <= tolerance

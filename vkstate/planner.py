@@ -7,20 +7,24 @@ means: the token is not there, but another key bears the alias.
     no       ready     its token            delete; a problem where prevent_destroy is recorded
     no       ready     nothing              forget (gone)
     no       ready     its alias            forget, with a warning: ours is gone, theirs is untouched
-    no       pending   its token            delete
+    no       pending   its token or stamp   delete
     no       pending   nothing              kept for ten minutes (a hanging request may still land), then forget
     yes      no        nothing              create
     yes      no        its alias, foreign   problem: the alias exists and is not ours
     yes      no        its alias, ours      adopt where the value is in the store; else problem: the state is behind
     yes      pending   its token            adopt (its create was interrupted)
     yes      pending   both, theirs first   delete ours: two creates raced for one alias, and the later one withdraws
-    yes      pending   its stamp, no token  replace: the proxy made the value, and its answer was lost
+    yes      pending   its stamp            adopt where the value is in the store; else replace: the proxy made the
+                                            value, and its answer was lost
+    yes      pending   both, its stamp      delete ours, as above
     yes      pending   nothing              create, with the same value where the store has it
     yes      pending   its alias            problem: ours was never created, and the alias exists
     yes      ready     its token            no-op or update, attribute by attribute
     yes      ready     nothing              create with a new value (missing on the proxy)
     yes      ready     its alias            problem: replaced outside vkstate
 
+"Its stamp" means: not the recorded token, but a key under the alias that carries our lineage and the record's id. A key
+that is recorded under one alias and was renamed to another is a problem for a key that is desired under the latter.
 A live key that is neither desired nor recorded is unmanaged: it is counted and never touched.
 """
 
@@ -32,6 +36,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
+from vkstate.attributes import EXPIRY_PATHS
 from vkstate.differences import Comparison, came_later, compare, declared_expiry
 from vkstate.expiry import Until
 from vkstate.keys import (
@@ -46,7 +51,7 @@ from vkstate.keys import (
     Token,
     natural_order,
 )
-from vkstate.plan import Action, Change, Plan, Problem, Reason
+from vkstate.plan import Action, AttributeDiff, Cause, Change, Plan, Problem, Reason
 
 UNSETTLED_FOR: Final = timedelta(minutes=10)
 """How long after its ``pending_since`` a create that was never seen may still arrive."""
@@ -77,6 +82,7 @@ class _Planner:
     now: datetime
     by_token: dict[Token, LiveKey] = field(init=False)
     by_alias: dict[str, list[LiveKey]] = field(init=False)
+    owners: dict[Token, Alias] = field(init=False)
     problems: list[Problem] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -86,6 +92,7 @@ class _Planner:
         for row in sorted(self.live.keys, key=lambda row: row.token):
             if row.alias is not None:
                 self.by_alias[row.alias].append(row)
+        self.owners = {have.token: alias for alias, have in self.recorded.keys.items() if have.token}
 
     def plan(self) -> Plan:
         aliases = sorted({*self.desired, *self.recorded.keys}, key=natural_order)
@@ -107,6 +114,9 @@ class _Planner:
         others = [row for row in self.by_alias.get(alias, []) if row is not mine]
         if want is None:
             return self._not_desired(have, mine, others) if have else None
+        if mine is None and (owners := [self.owners[row.token] for row in others if row.token in self.owners]):
+            self._renamed_here(want, owners[0])
+            return None
         if have is None:
             return self._new(want, others)
         if mine:
@@ -145,16 +155,11 @@ class _Planner:
         if not others:
             return self._create(want, None, Reason.NEW)
         row = others[0]
-        if len(others) > 1 or row.stamp is None or row.stamp.lineage != self.recorded.lineage:
+        if len(others) > 1 or not self._made_here(row):
             self._not_ours(want, others)
             return None
         if row.token not in self.recorded.known_values:
-            self._problem(
-                want.alias,
-                f"{want.alias} exists on the proxy and was made by this project, but this state does not know it: the "
-                "state is behind.",
-                "get the newest state (git pull), then plan again",
-            )
+            self._state_behind(want)
             return None
         return self._adopt(want, None, row, Reason.STATE_BEHIND)
 
@@ -170,22 +175,30 @@ class _Planner:
             if came_later(mine, others):
                 return Change(want.alias, Action.DELETE, Reason.LOST_RACE, want, have, mine)
             return self._adopt(want, have, mine, Reason.INTERRUPTED)
-        diffs, problems = compare(self._comparison(want, have, mine))
-        self.problems.extend(problems)
-        if any(diff.path in {"duration", "expires_at"} and not diff.already_live for diff in diffs):
-            self._refuse_past(want)
+        diffs = self._differences(want, have, mine)
         action, reason = (Action.UPDATE, Reason.DIFFERS) if diffs else (Action.NO_OP, Reason.MATCHES)
         return Change(want.alias, action, reason, want, have, mine, diffs)
 
     def _adopt(self, want: DesiredKey, have: RecordedKey | None, row: LiveKey, reason: Reason) -> Change:
-        diffs, problems = compare(self._comparison(want, have, row))
+        return Change(want.alias, Action.ADOPT, reason, want, have, row, self._differences(want, have, row))
+
+    def _differences(self, want: DesiredKey, have: RecordedKey | None, row: LiveKey) -> tuple[AttributeDiff, ...]:
+        comparison = Comparison(self.recorded.lineage, want, have, row, self.capabilities, self.now)
+        diffs, problems = compare(comparison)
         self.problems.extend(problems)
-        return Change(want.alias, Action.ADOPT, reason, want, have, row, diffs)
+        given = (diff for diff in diffs if diff.path in EXPIRY_PATHS and diff.cause is Cause.CONFIG)
+        if any(not diff.already_live for diff in given):
+            self._refuse_past(want)
+        return diffs
 
     def _never_seen(self, want: DesiredKey, have: RecordedKey, others: Sequence[LiveKey]) -> Change | None:
         if not others:
             return self._create(want, have, Reason.NEVER_SENT)
         if row := self._by_stamp(have, others):
+            if not all(self._made_here(other) for other in others):
+                return Change(want.alias, Action.DELETE, Reason.LOST_RACE, want, have, row)
+            if row.token in self.recorded.known_values:
+                return self._adopt(want, have, row, Reason.INTERRUPTED)
             return Change(want.alias, Action.REPLACE, Reason.INTERRUPTED, want, have, row)
         self._not_ours(want, others)
         return None
@@ -193,20 +206,26 @@ class _Planner:
     def _lost(self, want: DesiredKey, have: RecordedKey, others: Sequence[LiveKey]) -> Change | None:
         if not others:
             return self._create(want, have, Reason.MISSING)
+        if len(others) == 1 and self._made_here(others[0]):
+            self._state_behind(want)
+            return None
         self._problem(
             want.alias,
-            f"{want.alias} was replaced outside vkstate: the recorded key is gone, and {_described(others)} bears its "
-            "alias. vkstate neither changes nor deletes a key that it did not make.",
+            f"{want.alias} was replaced outside vkstate: the recorded key is gone, and {self._described(others)} bears "
+            "its alias. vkstate neither changes nor deletes a key that it did not make.",
             f"delete or rename the other key in LiteLLM, or leave it out: --exclude {want.alias}",
         )
         return None
 
     def _by_stamp(self, have: RecordedKey, rows: Sequence[LiveKey]) -> LiveKey | None:
-        """The live key that a pending record without a token stands for: the one that carries its id."""
-        if have.token is not None or len(rows) != 1:
-            return None
-        stamp = rows[0].stamp
-        return rows[0] if stamp and stamp.lineage == self.recorded.lineage and stamp.id == have.id else None
+        """The live key that a pending record stands for although its token is not there: the one that carries its id.
+
+        Such is what the proxy made where it insists on making values itself, and the answer was lost.
+        """
+        return next((row for row in rows if row.stamp and self._made_here(row) and row.stamp.id == have.id), None)
+
+    def _made_here(self, row: LiveKey) -> bool:
+        return row.stamp is not None and row.stamp.lineage == self.recorded.lineage
 
     def _create(self, want: DesiredKey, have: RecordedKey | None, reason: Reason) -> Change:
         self._refuse_past(want)
@@ -221,15 +240,28 @@ class _Planner:
                 "give it an expires_at in the future",
             )
 
+    def _renamed_here(self, want: DesiredKey, owner: Alias) -> None:
+        self._problem(
+            want.alias,
+            f"{want.place}: the alias {want.alias} is borne by the key that the state records as {owner}: it was "
+            "renamed outside vkstate.",
+            f"settle {owner} first, with --exclude {want.alias}; then apply again",
+        )
+
+    def _state_behind(self, want: DesiredKey) -> None:
+        self._problem(
+            want.alias,
+            f"{want.alias} exists on the proxy and was made by this project, but this state does not know it: the "
+            "state is behind.",
+            "get the newest state (git pull), then plan again",
+        )
+
     def _not_ours(self, want: DesiredKey, others: Sequence[LiveKey]) -> None:
         self._problem(
             want.alias,
-            f"{want.place}: the alias {want.alias} exists on the proxy and is not ours: {_described(others)}.",
+            f"{want.place}: the alias {want.alias} exists on the proxy and is not ours: {self._described(others)}.",
             f"choose another alias, or delete that key in LiteLLM, or leave it out: --exclude {want.alias}",
         )
-
-    def _comparison(self, want: DesiredKey, have: RecordedKey | None, row: LiveKey) -> Comparison:
-        return Comparison(self.recorded.lineage, want, have, row, self.capabilities, self.now)
 
     def _problem(self, alias: Alias, detail: str, hint: str) -> None:
         key = self.desired.get(alias) or self.recorded.keys[alias]
@@ -249,14 +281,13 @@ class _Planner:
             what = "1 key has expired" if len(expired) == 1 else f"{len(expired)} keys have expired"
             self.warnings.append(f"{what} and stays so: {named}. A changed duration or expires_at gives time again.")
 
-
-def _described(rows: Sequence[LiveKey]) -> str:
-    """Whose the keys under an alias are, as far as the proxy tells."""
-    row = rows[0]
-    known = [f"created by {row.created_by}"] if row.created_by else []
-    if user_id := row.attributes.get("user_id"):
-        known.append(f"user_id {user_id}")
-    if row.stamp:
-        known.append(f"managed by another vkstate project, lineage {row.stamp.lineage}")
-    count = "a key" if len(rows) == 1 else f"{len(rows)} keys"
-    return f"{count} ({', '.join(known)})" if known else count
+    def _described(self, rows: Sequence[LiveKey]) -> str:
+        """Whose the keys under an alias are, as far as the proxy tells; of several, that of a foreign one."""
+        row = next((row for row in rows if not self._made_here(row)), rows[0])
+        known = [f"created by {row.created_by}"] if row.created_by else []
+        if user_id := row.attributes.get("user_id"):
+            known.append(f"user_id {user_id}")
+        if row.stamp and not self._made_here(row):
+            known.append(f"managed by another vkstate project, lineage {row.stamp.lineage}")
+        count = "a key" if len(rows) == 1 else f"{len(rows)} keys"
+        return f"{count} ({', '.join(known)})" if known else count

@@ -13,16 +13,18 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Final, Literal
 
-from vkstate.attributes import Json, reveal
+from vkstate.attributes import Json, Sensitive, reveal
 from vkstate.keys import Alias, DesiredKey
 from vkstate.plan import Action, Change, Plan, Problem
 
-MOST_DELETED: Final = 0.3
-"""The share of the recorded keys that a plan may delete or replace without being asked for more."""
+MOST_DELETED: Final = 30
+"""The percentage of the recorded keys that a plan may delete or replace without being asked for more."""
 FEW_KEYS: Final = 10
 """Below this many recorded keys the share means nothing."""
 SPECIAL_MODELS: Final = frozenset({"all-team-models", "all-proxy-models", "no-default-models", "*"})
 """Names that LiteLLM gives a meaning of its own (1.72 to 1.105)."""
+_HIDDEN: Final = "(sensitive)"
+"""What is said in place of a model whose name came from the environment."""
 
 
 def limit_deletes(plan: Plan, *, recorded: int, allowed: int | None) -> Plan:
@@ -32,12 +34,12 @@ def limit_deletes(plan: Plan, *, recorded: int, allowed: int | None) -> Plan:
     :param allowed: ``--allow-deletes N``; suffices where N is at least the number.
     """
     going = plan.counts[Action.DELETE] + plan.counts[Action.REPLACE]
-    if recorded < FEW_KEYS or going <= MOST_DELETED * recorded or (allowed is not None and going <= allowed):
+    if recorded < FEW_KEYS or 100 * going <= MOST_DELETED * recorded or (allowed is not None and going <= allowed):
         return plan
     given = f" --allow-deletes {allowed} does not cover that." if allowed is not None else ""
     problem = Problem(
-        f"this plan deletes {going} of {recorded} keys, which is {100 * going / recorded:.0f} % and more than the "
-        f"{100 * MOST_DELETED:.0f} % that may go unasked.{given}",
+        f"this plan deletes or replaces {going} of {recorded} keys, and at most {MOST_DELETED} % of them, here "
+        f"{MOST_DELETED * recorded // 100}, may go unasked.{given}",
         f"if that is meant, repeat the command with --allow-deletes {going}",
     )
     return replace(plan, problems=(*plan.problems, problem))
@@ -68,13 +70,20 @@ def check_models(plan: Plan, served: Collection[str], mode: Literal["error", "wa
     introduced: dict[str, list[Alias]] = defaultdict(list)
     gone: dict[str, list[Alias]] = defaultdict(list)
     for change in plan.changes:
-        if change.desired and change.action is not Action.DELETE:
-            known = _models_before(change)
-            for model in models_of(change.desired):
-                if not is_served(model, served):
-                    (gone if model in known else introduced)[model].append(change.alias)
+        if change.desired is None or change.action is Action.DELETE:
+            continue
+        new = _new_models(change)
+        if not new and "models" in change.desired.ignore_changes:
+            continue
+        for model in models_of(change.desired):
+            if not is_served(model, served):
+                named = (introduced if model in new else gone)[_shown(change.desired, model)]
+                named += [change.alias] if change.alias not in named[-1:] else []
     sentences = {model: _not_served(model, aliases, served) for model, aliases in sorted(introduced.items())}
-    warnings = [f"the proxy no longer serves {model}, which {_named(who)} may use." for model, who in gone.items()]
+    warnings = [
+        f"the proxy no longer serves {model}, which {_named(aliases)} may use."
+        for model, aliases in sorted(gone.items())
+    ]
     if mode == "warn":
         return replace(plan, warnings=(*plan.warnings, *sentences.values(), *warnings))
     problems = [
@@ -103,16 +112,24 @@ def models_of(key: DesiredKey) -> list[str]:
     return [str(model) for model in value] if isinstance(value, list) else []
 
 
-def _models_before(change: Change) -> Collection[str]:
-    """The models that the key was given by an earlier apply and that this plan does not touch."""
-    if change.recorded is None or change.live is None:
+def _new_models(change: Change) -> Collection[str]:
+    """The models that this change gives to a key which had them not."""
+    assert change.desired is not None  # noqa: S101 - models are compared for desired keys only
+    models = models_of(change.desired)
+    if change.action in (Action.CREATE, Action.REPLACE):
+        return models
+    if not any(diff.path == "models" and not diff.already_live for diff in change.diffs):
         return ()
-    before = change.recorded.applied.get("models")
-    return [str(model) for model in before] if isinstance(before, list) else ()
+    before = change.recorded.applied.get("models") if change.recorded else None
+    return [model for model in models if not isinstance(before, list) or model not in before]
+
+
+def _shown(key: DesiredKey, model: str) -> str:
+    return _HIDDEN if isinstance(key.declared["models"], Sensitive) else model
 
 
 def _not_served(model: str, aliases: list[Alias], served: Collection[str]) -> str:
-    close = get_close_matches(model, served, n=3, cutoff=0.5)
+    close = get_close_matches(model, served, n=3, cutoff=0.5) if model != _HIDDEN else []
     others = sorted(served)
     shown = ", ".join(close or others[:8]) + (f" and {len(others) - 8} more" if not close and len(others) > 8 else "")
     offer = f"Did you mean {shown}?" if close else f"It serves {shown}." if shown else "It serves no model at all."

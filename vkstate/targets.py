@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
-from vkstate.keys import Alias, Member
-from vkstate.plan import Action, Change, Plan
+from vkstate.keys import Alias, Member, natural_order
+from vkstate.plan import Change, Plan
 
 _WORKSHOP = "workshop:"
 
@@ -32,8 +32,18 @@ def matches(target: str, alias: Alias, member: Member | None) -> bool:
     """Whether a target names this key. Globs are case-sensitive, as aliases are."""
     if not target.startswith(_WORKSHOP):
         return fnmatchcase(alias, target)
-    workshop, _, user = target.removeprefix(_WORKSHOP).partition("/")
-    return member is not None and fnmatchcase(member.workshop, workshop) and fnmatchcase(member.user, user or "*")
+    return member is not None and any(
+        fnmatchcase(member.workshop, workshop) and fnmatchcase(member.user, user)
+        for workshop, user in _readings(target.removeprefix(_WORKSHOP))
+    )
+
+
+def _readings(text: str) -> Iterator[tuple[str, str]]:
+    """The globs of workshop and member that a text may mean: the name of a workshop may hold a slash itself."""
+    yield text, "*"
+    for place, character in enumerate(text):
+        if character == "/":
+            yield text[:place], text[place + 1 :] or "*"
 
 
 def member_of(change: Change) -> Member | None:
@@ -42,18 +52,14 @@ def member_of(change: Change) -> Member | None:
 
 
 def restrict(plan: Plan, selection: Selection) -> Plan:
-    """The part of a plan that a selection leaves, with the aliases of the changes that it left out."""
+    """The part of a plan that a selection leaves, with the aliases of the changes and problems that it left out."""
     if not selection:
         return plan
     kept = tuple(change for change in plan.changes if selection.selects(change.alias, member_of(change)))
-    chosen = {change.alias for change in kept}
-    dropped = [change for change in plan.changes if change.alias not in chosen]
-    return replace(
-        plan,
-        changes=kept,
-        problems=tuple(p for p in plan.problems if p.alias is None or selection.selects(p.alias, p.member)),
-        left_out=tuple(change.alias for change in dropped if change.action is not Action.NO_OP),
-    )
+    problems = tuple(p for p in plan.problems if p.alias is None or selection.selects(p.alias, p.member))
+    left_out = {change.alias for change in plan.effective} | {p.alias for p in plan.problems if p.alias is not None}
+    left_out -= {change.alias for change in kept} | {p.alias for p in problems if p.alias is not None}
+    return replace(plan, changes=kept, problems=problems, left_out=tuple(sorted(left_out, key=natural_order)))
 
 
 def unmatched(selection: Selection, keys: Sequence[tuple[Alias, Member | None]]) -> tuple[str, ...]:

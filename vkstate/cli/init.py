@@ -19,7 +19,8 @@ IGNORED: Final = (".vkstate/",)
 def init(shared: Shared) -> int:
     """Begin a project in this directory.
 
-    Writes a commented vkstate.yaml, an empty state with its lineage, and lines for .gitignore. What exists is left as it is, so that it is safe to repeat, and adds a state to a config that has none.
+    Writes a commented vkstate.yaml, an empty state with its lineage, and lines for .gitignore. What exists is
+    left as it is, so that it is safe to repeat, and adds a state to a config that has none.
     """
     from vkstate.cli.project import Project
 

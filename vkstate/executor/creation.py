@@ -8,12 +8,12 @@ value.
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from vkstate.executor.ports import AliasTaken, AnswerLost, CreateOrder, Proxy, Refused, Sought
 from vkstate.executor.stop import Stop
-from vkstate.keys import KeyValue, LiveKey
+from vkstate.keys import KeyValue
 
 ATTEMPTS: Final = 4
 _FIRST_PAUSE: Final = 0.5
@@ -21,11 +21,10 @@ _FIRST_PAUSE: Final = 0.5
 
 @dataclass(frozen=True)
 class Answered:
-    """A create that was answered or found; believed only when it is read back. ``found`` is the row, where read."""
+    """A create that was answered or found; believed only when it is read back."""
 
     order: CreateOrder
-    value: KeyValue = field(repr=False)
-    found: LiveKey | None = None
+    value: KeyValue
 
 
 def create_once(proxy: Proxy, order: CreateOrder, stop: Stop) -> Answered:
@@ -50,16 +49,22 @@ def create_once(proxy: Proxy, order: CreateOrder, stop: Stop) -> Answered:
             if settled := _settle(proxy, order):
                 return settled
             if not _remove_valueless(proxy, order):
-                raise _whose(proxy, order, error) from error
+                taken = _whose(proxy, order, error)
+                raise (_still_lost(lost, taken) if lost else taken) from error
             lost = AnswerLost(f"An earlier answer to the create of {order.alias} was lost.")
         except Refused as error:
             if lost is None:
                 raise
-            raise AnswerLost(f"{lost.detail} When it was sent again: {error.detail}", hint=error.hint) from error
+            raise _still_lost(lost, error) from error
         else:
             return Answered(order, made or _own(order))
     assert lost is not None  # noqa: S101 - every attempt that goes on has lost its answer
     raise lost
+
+
+def _still_lost(lost: AnswerLost, error: Refused) -> AnswerLost:
+    """A refusal does not undo what was sent before it: that one may still arrive."""
+    return AnswerLost(f"{lost.detail} When it was sent again: {error.detail}", hint=error.hint)
 
 
 def _own(order: CreateOrder) -> KeyValue:
@@ -73,8 +78,8 @@ def _settle(proxy: Proxy, order: CreateOrder) -> Answered | None:
     if order.value is None:
         return None
     token = order.value.token
-    row = proxy.find([Sought(token, order.stamp.id, order.alias)]).get(token)
-    return Answered(order, order.value, row) if row else None
+    found = proxy.find([Sought(token, order.stamp.id, order.alias)])
+    return Answered(order, order.value) if token in found else None
 
 
 def _remove_valueless(proxy: Proxy, order: CreateOrder) -> bool:

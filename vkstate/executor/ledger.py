@@ -42,6 +42,7 @@ class Ledger:
         self._observer = observer
         self._monotonic = monotonic
         self._dirty_since: float | None = None
+        self._needless: set[Token] = set()
 
     @property
     def records(self) -> Mapping[Alias, RecordedKey]:
@@ -92,18 +93,28 @@ class Ledger:
         return max(0.0, self._dirty_since + SAVE_EVERY - self._monotonic())
 
     def save_if_due(self) -> None:
-        """Save what is older than :data:`SAVE_EVERY`; a failure stops the run from starting more."""
+        """Save what is older than :data:`SAVE_EVERY`."""
         if self.seconds_to_save() == 0.0:
-            try:
-                self.save()
-            except VkstateError as error:
-                self.troubled(error)
-                self._touch(later=True)
+            self.checkpoint()
+
+    def checkpoint(self) -> None:
+        """Save now; a failure stops the run from starting more, and the save is tried again."""
+        try:
+            self.save()
+        except VkstateError as error:
+            self.troubled(error)
+            self._touch(later=True)
 
     def save(self) -> None:
-        """Make everything durable now."""
+        """Make everything durable now, then remove the values that the saved state has no use for."""
         self._journal.save(self._records)
         self._dirty_since = None
+        needless, self._needless = frozenset(self._needless), set()
+        if needless:
+            try:
+                self._journal.drop_values(needless)
+            except VkstateError as error:
+                self.notices.append(f"Values of keys that do not exist are still in the secret store: {error.detail}")
 
     def save_at_last(self) -> None:
         """The save at the end of a run, whatever happened.
@@ -115,21 +126,31 @@ class Ledger:
         try:
             self.save()
         except VkstateError as error:
+            raise self._rescued(error) from error
+
+    def _rescued(self, error: VkstateError) -> StateNotSaved:
+        try:
             place = self._journal.rescue(self._records)
-            raise StateNotSaved(
-                f"{error.detail} What the proxy holds now was written to {place} instead.",
-                hint=f"make room or mend the directory, then put {place} in the place of the state file",
-            ) from error
+        except VkstateError as second:
+            return StateNotSaved(
+                f"{error.detail} Nor could it be written elsewhere: {second.detail}",
+                hint="make room or mend the directory, then run the same command again: it settles what is pending",
+            )
+        return StateNotSaved(
+            f"{error.detail} What the proxy holds now was written to {place} instead.",
+            hint=f"make room or mend the directory, then put {place} in the place of the state file",
+        )
 
     def keep_value(self, alias: Alias, value: KeyValue) -> None:
         """Keep a value that the proxy made; durable when this returns."""
         self._journal.keep_values({alias: value})
 
     def drop_values(self, tokens: Iterable[Token]) -> None:
-        """Remove the values of keys that this run deleted and that are verified gone, or that never came to exist."""
+        """With the next save, remove the values of keys that this run verified gone, or that never came to exist."""
         chosen = set(tokens)
         if chosen:
-            self._journal.drop_values(chosen)
+            self._needless |= chosen
+            self._touch()
 
     def _touch(self, *, later: bool = False) -> None:
         if self._dirty_since is None or later:
