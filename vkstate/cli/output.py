@@ -37,9 +37,8 @@ def output(
 ) -> int:
     """Show the keys, or hand them out.
 
-    Key values are masked; --reveal or --out FILE gives them. Reads the state and the secret store; asks nothing
-    of the proxy. Exits 3 where a value was asked for that this
-    machine does not know.
+    Key values are masked; --reveal or --out FILE gives them. Reads the state and the secret store, and asks nothing of
+    the proxy. Exits 3 where a value was asked for that this machine does not know.
     """
     from vkstate.cli.handing_out import handout
     from vkstate.cli.project import Project
