@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from vkstate.attributes import UNSET, Json, Sealed, Sensitive, Unset, Value
+from vkstate.keys import Alias, DesiredKey, LiveKey, RecordedKey
+from vkstate.plan import Action, Change, Plan, Reason
+from vkstate.views.exposure import Exposure, exposure_document, exposure_lines, exposure_of
+from vkstate.views.grouping import members_of
+
+from .samples import create, delete, desired, diff, live, participant, plan_of, recorded, update
+
+SENSITIVE = Sensitive(5)
+
+
+def new(alias: str, **declared: Value) -> Change:
+    whole: dict[str, Value] = {"models": ["gpt-4"], "duration": "30d", **declared}
+    return Change(Alias(alias), Action.CREATE, Reason.NEW, desired(alias, whole))
+
+
+def lines_of(plan: Plan) -> tuple[str, ...]:
+    return exposure_lines(exposure_of(plan), members_of(plan))
+
+
+def test_totals_periods_and_keys_without_a_budget() -> None:
+    plan = plan_of(
+        *(create(participant(number)) for number in range(1, 26)),
+        new("my-dev-project"),
+        new("monthly", max_budget=100, budget_duration="30d"),
+    )
+    assert lines_of(plan) == (
+        "At most $1,250.00 in all, plus $100.00 per 30d; 1 key without a budget: my-dev-project.",
+    )
+
+
+def test_every_figure() -> None:
+    plan = plan_of(
+        new("cent", max_budget=0.1),
+        new("cents", max_budget=0.2),
+        new("daily", max_budget=5, budget_duration="1d"),
+        new("calendar", max_budget=7, budget_duration="monthly"),
+        new("weekly1", max_budget=3, budget_duration="7d"),
+        new("weekly2", max_budget=4.5, budget_duration="7d"),
+        new("free"),
+        new("nothing", max_budget=None),
+        new("shared", budget_id="team-budget"),
+        new("windowed", budget_limits=[{"max_budget": 1, "budget_duration": "1d"}]),
+        new("hidden", max_budget=SENSITIVE),
+        new("sealed", max_budget=1, budget_duration=Sealed("sha256:00")),
+        new("endless", max_budget=1, duration="never"),
+        new("all", max_budget=1, models=["all-proxy-models", "gpt-4"]),
+        new("star", max_budget=1, models=["*"]),
+        new("dated", max_budget=1, expires_at="2026-12-01T17:00:00Z"),
+        new("unsaid", max_budget=1, duration=Sensitive("never")),
+        left_out=["a", "b"],
+    )
+    exposure = exposure_of(plan)
+    assert exposure == Exposure(
+        total=Decimal("5.3"),
+        periodic={"1d": Decimal(5), "7d": Decimal("7.5"), "monthly": Decimal(7)},
+        unlimited=(Alias("free"), Alias("nothing")),
+        elsewhere=(Alias("shared"), Alias("windowed")),
+        not_shown=(Alias("hidden"), Alias("sealed")),
+        endless=(Alias("endless"),),
+        all_models=(Alias("all"), Alias("star")),
+        left_out=2,
+    )
+    assert lines_of(plan) == (
+        (
+            "Not counting the 2 keys left out: "
+            "at most $5.30 in all, plus $5.00 per 1d, plus $7.50 per 7d, plus $7.00 per monthly; "
+            "2 keys without a budget: free, nothing; "
+            "2 keys limited by budget_id or budget_limits: shared, windowed; "
+            "2 keys with a budget that is not shown: hidden, sealed."
+        ),
+        "1 key never expires: endless.",
+        "2 keys may use all models: all, star.",
+    )
+    assert exposure_document(exposure) == {
+        "max_total": 5.3,
+        "max_per_duration": {"1d": 5, "7d": 7.5, "monthly": 7},
+        "without_budget": ["free", "nothing"],
+        "limited_elsewhere": ["shared", "windowed"],
+        "budget_not_shown": ["hidden", "sealed"],
+        "never_expires": ["endless"],
+        "all_models": ["all", "star"],
+    }
+
+
+def test_keys_that_go_cost_nothing() -> None:
+    gone = Change(Alias("gone"), Action.FORGET, Reason.GONE, recorded=recorded("gone", {"max_budget": 5}))
+    assert exposure_of(plan_of(delete(participant(1)), gone)) == Exposure()
+    assert exposure_lines(Exposure(), {}) == ()
+    assert exposure_document(Exposure()) == {
+        "max_total": None,
+        "max_per_duration": {},
+        "without_budget": [],
+        "limited_elsewhere": [],
+        "budget_not_shown": [],
+        "never_expires": [],
+        "all_models": [],
+    }
+
+
+def test_a_budget_of_nothing_is_a_budget() -> None:
+    assert lines_of(plan_of(new("blocked", max_budget=0))) == ("At most $0.00 in all.",)
+
+
+def test_several_endless_keys_are_named_in_groups() -> None:
+    plan = plan_of(*(create(participant(number), duration="never", models=[]) for number in range(1, 4)))
+    assert lines_of(plan) == (
+        "At most $150.00 in all.",
+        "3 keys never expire: ai-workshop-2024-participant{1..3}.",
+        "3 keys may use all models: ai-workshop-2024-participant{1..3}.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("after", "standing", "total"),
+    [
+        (20, 10, Decimal(20)),
+        (UNSET, 10, None),
+        (None, 10, None),
+    ],
+)
+def test_what_a_change_sets_or_clears_counts(after: Value | Unset, standing: Json, total: Decimal | None) -> None:
+    change = update("key", diff("max_budget", standing, after))
+    assert exposure_of(plan_of(change)).total == total
+
+
+def change_on(desired_key: DesiredKey, recorded_key: RecordedKey | None, live_key: LiveKey | None) -> Plan:
+    return plan_of(Change(desired_key.alias, Action.NO_OP, Reason.MATCHES, desired_key, recorded_key, live_key))
+
+
+def test_an_ignored_budget_is_what_stands_on_the_proxy() -> None:
+    key = DesiredKey(Alias("key"), {"max_budget": 5}, "", ignore_changes=frozenset({"max_budget"}))
+    assert exposure_of(change_on(key, None, live("key", {"max_budget": 70}))).total == Decimal(70)
+    assert exposure_of(change_on(key, None, None)).total == Decimal(5)
+
+
+def test_a_budget_that_nobody_declared_is_what_stands_on_the_proxy() -> None:
+    plan = change_on(desired("key", {"models": ["gpt-4"]}), None, live("key", {"max_budget": 70}))
+    assert exposure_of(plan).total == Decimal(70)
+
+
+def test_a_budget_that_the_proxy_forces_counts() -> None:
+    forced = RecordedKey(
+        **{**vars(recorded("key", {"max_budget": 5})), "server_defaults": {"max_budget": 1}},
+    )
+    assert exposure_of(change_on(desired("key", {"max_budget": 5}), forced, None)).total == Decimal(1)
+
+
+def test_a_key_whose_end_is_not_declared_ends_as_it_does_on_the_proxy() -> None:
+    standing = live("key", {"models": ["gpt-4"]})
+    endless = LiveKey(**{**vars(standing), "expires_at": None})
+    key = desired("key", {"models": ["gpt-4"]})
+    assert [exposure_of(change_on(key, None, answer)).endless for answer in (standing, endless, None)] == [
+        (),
+        (Alias("key"),),
+        (Alias("key"),),
+    ]

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import io
+import re
+import subprocess
+import sys
+
+from vkstate.executor.outcome import Applied, Failed, Observer
+from vkstate.views.progress import Bar, Lines
+
+from .samples import update
+
+DONE = Applied(update("key"))
+FAILED = Failed(update("key"), "no")
+
+
+class Clock:
+    """A clock that moves when it is told to."""
+
+    def __init__(self) -> None:
+        self.seconds = 100.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def drawn(text: str) -> list[str]:
+    """What a terminal was told to draw, line by line, without the sequences that move the cursor."""
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text).replace("\r", "\n")
+    return [line.rstrip() for line in plain.splitlines() if line.strip()]
+
+
+def test_lines_come_every_few_seconds_and_at_the_end() -> None:
+    clock, stream = Clock(), io.StringIO()
+    observer: Observer = Lines(stream, clock=clock, every=5)
+    observer.started(27)
+    for number in range(27):
+        clock.seconds += 1
+        observer.finished(FAILED if number == 11 else DONE)
+    observer.phase("reading back\x1b[2J")
+    clock.seconds += 3
+    observer.ended()
+    assert stream.getvalue().splitlines() == [
+        "27 changes to make",
+        "5 of 27, 1.0 a second, 22 s left",
+        "10 of 27, 1.0 a second, 17 s left",
+        "15 of 27, 1 failed, 1.0 a second, 12 s left",
+        "20 of 27, 1 failed, 1.0 a second, 7 s left",
+        "25 of 27, 1 failed, 1.0 a second, 2 s left",
+        "reading back\\u001b[2J",
+        "27 of 27, 1 failed, 0.9 a second",
+    ]
+
+
+def test_a_fast_run_is_two_lines() -> None:
+    clock, stream = Clock(), io.StringIO()
+    observer = Lines(stream, clock=clock)
+    observer.started(1)
+    clock.seconds += 0.5
+    observer.finished(DONE)
+    observer.ended()
+    assert stream.getvalue().splitlines() == ["1 change to make", "1 of 1, 2.0 a second"]
+
+
+def test_long_waits_are_told_in_minutes() -> None:
+    clock, stream = Clock(), io.StringIO()
+    observer = Lines(stream, clock=clock)
+    observer.started(101)
+    clock.seconds += 6
+    observer.finished(DONE)
+    assert stream.getvalue().splitlines()[-1] == "1 of 101, 0.2 a second, 10 min 0 s left"
+
+
+def test_nothing_is_repeated_and_nothing_said_of_nothing() -> None:
+    clock, stream = Clock(), io.StringIO()
+    observer = Lines(stream, clock=clock)
+    observer.phase("reading")
+    observer.phase("reading")
+    observer.ended()
+    assert stream.getvalue() == "reading\n"
+
+
+def test_the_first_result_in_no_time_at_all_has_no_rate() -> None:
+    clock, stream = Clock(), io.StringIO()
+    observer = Lines(stream, clock=clock, every=0)
+    observer.started(2)
+    observer.finished(DONE)
+    assert stream.getvalue().splitlines()[-1] == "1 of 2"
+
+
+def test_a_bar_tells_how_many_how_fast_and_how_long() -> None:
+    clock, stream = Clock(), io.StringIO()
+    observer: Observer = Bar(stream, clock=clock, width=80, colour=False)
+    observer.phase("[bold]creating")
+    observer.started(4)
+    for result in (DONE, FAILED):
+        clock.seconds += 2
+        observer.finished(result)
+    observer.ended()
+    assert drawn(stream.getvalue())[-1] == (
+        "[bold]creating " + "━" * 14 + " " * 15 + "2/4 1 failed, 0.5 a second, 4 s left"
+    )
+
+
+def test_a_bar_leaves_the_terminal_as_it_was() -> None:
+    stream = io.StringIO()
+    observer = Bar(stream, clock=Clock(), width=80)
+    observer.started(1)
+    observer.ended()
+    text = stream.getvalue()
+    assert text.count("\x1b[?25l") == text.count("\x1b[?25h") == 1
+    assert text.endswith("\x1b[2K")
+
+
+def test_a_bar_leaves_stdout_alone() -> None:
+    observer, before = Bar(io.StringIO(), clock=Clock(), width=80), sys.stdout
+    observer.started(1)
+    during = sys.stdout
+    observer.ended()
+    assert during is before
+
+
+def test_a_bar_that_never_started_draws_nothing() -> None:
+    stream = io.StringIO()
+    Bar(stream, clock=Clock(), width=80).ended()
+    assert stream.getvalue() == ""
+
+
+def test_only_a_bar_imports_rich() -> None:
+    modules = ("handouts", "human", "json", "outcome", "progress", "show")
+    program = (
+        f"import {', '.join(f'vkstate.views.{module}' for module in modules)}\n"
+        "import sys\n"
+        "print([name for name in ('rich', 'requests', 'pydantic', 'ruamel', 'typer') if name in sys.modules])\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ran.stdout == "[]\n"
