@@ -1,0 +1,1 @@
+"""What vkstate keeps on this machine: the state, the secret store, the lock and the closing reports."""

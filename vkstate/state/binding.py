@@ -1,0 +1,55 @@
+"""Which proxy a state belongs to."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final
+from urllib.parse import urlsplit
+
+from vkstate.errors import VkstateError
+from vkstate.state.model import State
+
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+
+class ForeignProxy(VkstateError):
+    """The state's keys live on another proxy than the configured one."""
+
+    summary: ClassVar[str] = "the state belongs to another proxy"
+
+
+def canonical_url(url: str) -> str:
+    """A proxy's url in the form in which urls are compared: case, default port and trailing slashes do not count."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:  # not a url: equal only to itself
+        return url
+    scheme, host = parts.scheme.lower(), (parts.hostname or "").lower()
+    host = f"[{host}]" if ":" in host else host
+    if port is not None and port != _DEFAULT_PORTS.get(scheme):
+        host = f"{host}:{port}"
+    query = f"?{parts.query}" if parts.query else ""
+    return f"{scheme}://{host}{parts.path.rstrip('/')}{query}"
+
+
+def check_binding(state: State, url: str) -> None:
+    """Make sure that a state may be applied to this proxy. A state without keys goes with any.
+
+    :raises ForeignProxy: its keys are recorded as living elsewhere.
+    """
+    if not state.keys:
+        return
+    count = "1 key" if len(state.keys) == 1 else f"{len(state.keys)} keys"
+    new = canonical_url(url)
+    if state.proxy is None:
+        raise ForeignProxy(
+            f"The state records {count}, but not on which proxy; proxy.url is {new}.",
+            hint=f'if that is where they live, write "proxy": "{new}" into the state',
+        )
+    old = canonical_url(state.proxy)
+    if old != new:
+        raise ForeignProxy(
+            f"The state records {count} on {old}, and proxy.url is {new}. Going on would take them for missing, and "
+            "leave the real ones behind.",
+            hint=f"set proxy.url back to {old}; to move for good, run vkstate destroy there first",
+        )
