@@ -1,0 +1,1 @@
+"""From ``vkstate.yaml`` to desired keys: reading, interpolation, validation, expansion; every error with its place."""

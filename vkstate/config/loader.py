@@ -1,0 +1,112 @@
+"""Reading a config: from a file to a :class:`Config`, or to every error in it at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from vkstate.config.config import Config, ProxySettings
+from vkstate.config.expand import Expansion
+from vkstate.config.interpolation import Scope
+from vkstate.config.places import ConfigError, Located, Problems, Where
+from vkstate.config.proxy import MASTER_KEY_PATH, proxy_settings
+from vkstate.config.raw import Raw, RawMapping, RawScalar
+from vkstate.config.sentences import unknown_field
+from vkstate.config.source import parse, read_text
+from vkstate.config.tree import Node, TreeBuilder
+from vkstate.config.variables import resolve_variables
+from vkstate.config.workshops import add_workshop
+
+SECTIONS: Final = frozenset({"proxy", "variables", "defaults", "keys", "workshops"})
+_NO_PROXY: Final = (
+    "is missing: a config says where the proxy is, as proxy: {url: https://litellm.example.com}, or sandbox:// to try "
+    "vkstate"
+)
+
+
+def load(path: Path, *, variables: Mapping[str, str], environ: Mapping[str, str]) -> Config:
+    """The config in a file, interpolated, validated and expanded to desired keys.
+
+    The master key is not fetched, and need not be there.
+
+    :param variables: what ``--var`` and ``--var-file`` give, the former before the latter.
+    :param environ: the environment, for ``${env.X}`` and ``VKSTATE_VAR_name``.
+    :raises ConfigError: with every problem that was found, by place.
+    """
+    problems = Problems(str(path))
+    text = read_text(path, hint="vkstate init, or name the config: --config FILE")
+    raw = parse(text, problems.file)
+    if not isinstance(raw, RawMapping):
+        nothing = Located(_start(raw, problems.file), _not_a_config(raw))
+        raise ConfigError([nothing], hint="vkstate init, in an empty directory, writes a config to begin with")
+    root = _tree(raw, variables, environ, problems)
+    warnings: list[str] = []
+    proxy = _proxy(root, path.parent, problems, warnings)
+    expansion = _expanded(root, path.parent, problems, warnings)
+    problems.raise_if_any()
+    assert proxy is not None  # noqa: S101 - a section that is not valid is a problem
+    return Config(path, path.parent, proxy, expansion.keys, tuple(warnings))
+
+
+def _start(raw: Raw | None, file: str) -> Where:
+    return Where(file, raw.line, raw.column) if raw else Where(file, 1, 1)
+
+
+def _not_a_config(raw: Raw | None) -> str:
+    if raw is None:
+        return "the config is empty: it says at least where the proxy is (proxy: url)"
+    what = "a text" if isinstance(raw, RawScalar) else "a list"
+    return f"the config is {what}: it must be a mapping with proxy, and with keys or workshops"
+
+
+def _tree(raw: RawMapping, given: Mapping[str, str], environ: Mapping[str, str], problems: Problems) -> Node:
+    """The config's tree: the variables first, since the rest may refer to them."""
+    where = Where(problems.file, raw.line, raw.column)
+    first, rest = _part(raw, variables=True), _part(raw, variables=False)
+    declared = TreeBuilder(problems, Scope(environ)).build(first, where).children.get("variables")
+    scope = Scope(environ, resolve_variables(declared, given, environ, problems))
+    root = TreeBuilder(problems, scope, frozenset({MASTER_KEY_PATH})).build(rest, where)
+    for name, node in root.named():
+        if name not in SECTIONS and not node.broken:
+            problems.add(node.where, unknown_field(name, SECTIONS))
+    return root
+
+
+def _part(raw: RawMapping, *, variables: bool) -> RawMapping:
+    """The top level with nothing but the variables, or without them."""
+
+    def chosen(entries: list[tuple[Raw, Raw]]) -> list[tuple[Raw, Raw]]:
+        return [entry for entry in entries if (_name(entry[0]) == "variables") is variables]
+
+    return RawMapping(chosen(raw.entries), chosen(raw.merged), raw.tag, raw.line, raw.column)
+
+
+def _name(raw: Raw) -> str | None:
+    return raw.text if isinstance(raw, RawScalar) else None
+
+
+def _proxy(root: Node, directory: Path, problems: Problems, warnings: list[str]) -> ProxySettings | None:
+    node = root.children.get("proxy")
+    if node is None:
+        problems.add(root.where.below("proxy"), _NO_PROXY)
+        return None
+    return proxy_settings(node, directory, problems, warnings)
+
+
+def _expanded(root: Node, directory: Path, problems: Problems, warnings: list[str]) -> Expansion:
+    expansion = Expansion(directory, problems, warnings)
+    if defaults := root.children.get("defaults"):
+        expansion.read_defaults(defaults)
+    _each(root.children.get("keys"), expansion.add_key, problems)
+    _each(root.children.get("workshops"), lambda name, node: add_workshop(name, node, expansion), problems)
+    return expansion
+
+
+def _each(section: Node | None, add: Callable[[str, Node], None], problems: Problems) -> None:
+    if section is None or section.broken:
+        return
+    if not isinstance(section.value, dict | None):
+        problems.add(section.where, "must be a mapping, with one entry for each name")
+    for name, node in section.named():
+        add(name, node)

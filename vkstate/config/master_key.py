@@ -1,0 +1,216 @@
+"""Where the master key comes from, and fetching it: only when the proxy is to be talked to.
+
+A config loads, validates and shows without its master key; a source is a plain value until it is resolved.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, Final, TypeAlias
+
+from pydantic import SecretStr
+
+from vkstate.config.interpolation import EnvironmentRef, Part, Scope, environment_value
+from vkstate.config.places import listed, redacted
+from vkstate.errors import VkstateError
+
+DEFAULT_VARIABLE: Final = "LITELLM_MASTER_KEY"
+PATIENCE: Final = 30.0
+"""Seconds that a command, kubectl or oc may take."""
+
+
+class MasterKeyMissing(VkstateError):
+    """The environment variable that holds the master key is not set."""
+
+    summary: ClassVar[str] = "the master key is not set"
+
+
+class MasterKeyUnreadable(VkstateError):
+    """The file, command or secret that holds the master key did not give it."""
+
+    summary: ClassVar[str] = "the master key could not be read"
+
+
+@dataclass(frozen=True)
+class FromText:
+    """Texts and environment variables in a row: normally one variable."""
+
+    parts: tuple[Part, ...] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class FromFile:
+    """A file that holds the master key and nothing else; a relative path starts at the config's directory."""
+
+    path: str
+
+
+@dataclass(frozen=True)
+class FromCommand:
+    """A program and its arguments, run without a shell in the config's directory; it prints the master key."""
+
+    argv: tuple[str, ...] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class FromKubernetes:
+    """A key of a Kubernetes secret; without a namespace, in that of the current context."""
+
+    namespace: str | None
+    secret: str
+    key: str
+
+
+MasterKeySource: TypeAlias = FromText | FromFile | FromCommand | FromKubernetes
+
+DEFAULT_SOURCE: Final = FromText((EnvironmentRef(DEFAULT_VARIABLE),))
+
+
+def resolve_master_key(source: MasterKeySource, *, environ: Mapping[str, str], directory: Path) -> SecretStr:
+    """The master key.
+
+    :param environ: the environment, in which variables are looked up and programs run.
+    :param directory: the config's directory.
+    :raises MasterKeyMissing: an environment variable is not set.
+    :raises MasterKeyUnreadable: a file, command or Kubernetes secret does not give one, or it cannot be sent.
+    """
+    match source:
+        case FromText(parts):
+            return _from_text(parts, environ)
+        case FromFile(path):
+            return _from_file(directory / path)
+        case FromCommand(argv):
+            return _from_command(argv, environ, directory)
+        case FromKubernetes():
+            return _from_kubernetes(source, environ, directory)
+
+
+def _from_text(parts: Sequence[Part], environ: Mapping[str, str]) -> SecretStr:
+    pieces: list[str] = []
+    for part in parts:
+        if isinstance(part, str):
+            pieces.append(part)
+        elif isinstance(part, EnvironmentRef):
+            value = environment_value(part, Scope(environ))
+            if isinstance(value, str) or not value.text:
+                state = "not set" if part.name not in environ else "empty"
+                raise MasterKeyMissing(
+                    f"proxy.master_key is read from the environment variable {part.name}, which is {state}.",
+                    hint=f"export {part.name}=…",
+                )
+            pieces.append(value.text)
+    return _sendable("".join(pieces), "proxy.master_key", "set proxy.master_key to ${env." + DEFAULT_VARIABLE + "}")
+
+
+def _from_file(path: Path) -> SecretStr:
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise MasterKeyUnreadable(f"{path}: {error.strerror or error}.", hint=f"ls -l {path}") from None
+    except UnicodeDecodeError:
+        raise MasterKeyUnreadable(f"{path} is not a text file.", hint=f"file {path}") from None
+    return _sendable(text, str(path), f"write the master key, and nothing else, to {path}")
+
+
+def _from_command(argv: Sequence[str], environ: Mapping[str, str], directory: Path) -> SecretStr:
+    done = _run(argv, environ, directory)
+    if done.returncode:
+        raise MasterKeyUnreadable(
+            f"the command {argv[0]} ended with {done.returncode}{_words_of(done)}",
+            hint="run the command of proxy.master_key by hand",
+        )
+    return _sendable(done.stdout, f"the command {argv[0]}", "run the command of proxy.master_key by hand")
+
+
+def _from_kubernetes(source: FromKubernetes, environ: Mapping[str, str], directory: Path) -> SecretStr:
+    path = environ.get("PATH")
+    program = shutil.which("kubectl", path=path) or shutil.which("oc", path=path)
+    if program is None:
+        raise MasterKeyUnreadable(
+            "proxy.master_key is read from a Kubernetes secret, and neither kubectl nor oc is in PATH.",
+            hint="install kubectl, or log in where it is installed",
+        )
+    where = ["--namespace", source.namespace] if source.namespace else []
+    argv = [program, "get", "secret", source.secret, *where, "--output", "json"]
+    by_hand = " ".join([Path(program).name, *argv[1:4], *where])
+    done = _run(argv, environ, directory)
+    if done.returncode:
+        place = f"in the namespace {source.namespace}" if source.namespace else "in the current namespace"
+        if "(NotFound)" in done.stderr:
+            raise MasterKeyUnreadable(f"there is no secret {source.secret} {place}.", hint=by_hand)
+        raise MasterKeyUnreadable(f"{Path(program).name} ended with {done.returncode}{_words_of(done)}", hint=by_hand)
+    return _decoded(done.stdout, source, by_hand)
+
+
+def _decoded(answer: str, source: FromKubernetes, by_hand: str) -> SecretStr:
+    try:
+        document = json.loads(answer)
+    except ValueError:
+        document = None
+    data = document.get("data", {}) if isinstance(document, dict) else None
+    if not isinstance(data, dict):
+        raise MasterKeyUnreadable(f"the answer about the secret {source.secret} is not a secret.", hint=by_hand)
+    encoded = data.get(source.key)
+    if encoded is None:
+        there = f"it has {listed(sorted(data), 'and')}" if data else "it is empty"
+        raise MasterKeyUnreadable(f"the secret {source.secret} has no key {source.key}: {there}.", hint=by_hand)
+    try:
+        text = base64.b64decode(str(encoded), validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        raise MasterKeyUnreadable(
+            f"the key {source.key} of the secret {source.secret} is not base64 of a text.", hint=by_hand
+        ) from None
+    return _sendable(text, f"the key {source.key} of the secret {source.secret}", by_hand)
+
+
+def _run(argv: Sequence[str], environ: Mapping[str, str], directory: Path) -> subprocess.CompletedProcess[str]:
+    """A program's end. Its output never leaves this module except as the master key itself."""
+    try:
+        return subprocess.run(  # noqa: S603 - the argv is the user's own, and no shell reads it
+            argv,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=PATIENCE,
+            cwd=directory,
+            env=dict(environ),
+        )
+    except FileNotFoundError:
+        raise MasterKeyUnreadable(
+            f"there is no program {argv[0]}.", hint="correct the command of proxy.master_key"
+        ) from None
+    except OSError as error:
+        raise MasterKeyUnreadable(
+            f"the program {argv[0]} cannot be run: {error.strerror or error}.", hint=f"ls -l {argv[0]}"
+        ) from None
+    except subprocess.TimeoutExpired:
+        raise MasterKeyUnreadable(
+            f"the program {argv[0]} did not end within {PATIENCE:.0f} s.",
+            hint="run it by hand to see what it waits for",
+        ) from None
+
+
+def _words_of(done: subprocess.CompletedProcess[str]) -> str:
+    said = redacted(done.stderr.strip())
+    return f", and said: {said}" if said else " without a word on stderr."
+
+
+def _sendable(text: str, source: str, hint: str) -> SecretStr:
+    """A master key without the blanks around it, if it can stand in a request's header."""
+    key = text.strip()
+    if not key:
+        raise MasterKeyUnreadable(f"{source} is empty.", hint=hint)
+    if not key.isascii() or any(character.isspace() or not character.isprintable() for character in key):
+        raise MasterKeyUnreadable(
+            f"{source} holds more than a master key, which is one word of printable ASCII.", hint=hint
+        )
+    return SecretStr(key)

@@ -1,0 +1,1 @@
+"""What a config may say: strict pydantic models, one module a section."""
