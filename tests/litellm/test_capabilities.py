@@ -1,0 +1,273 @@
+"""What a proxy is and can do."""
+
+from __future__ import annotations
+
+import socket
+from datetime import timedelta
+
+import pytest
+import responses
+from responses import matchers
+
+from tests.litellm.fake import MASTER_KEY, URL, body_of
+from vkstate.attributes import Json
+from vkstate.errors import VkstateError
+from vkstate.keys import Capabilities
+from vkstate.litellm.capabilities import (
+    Health,
+    health,
+    probe,
+    prove_admin,
+    searches_by_prefix,
+    served_models,
+    server_version,
+)
+from vkstate.litellm.client import Connection
+from vkstate.litellm.errors import (
+    BadAnswer,
+    MasterKeyRefused,
+    NoDatabase,
+    NotAdmin,
+    NotLiteLLM,
+    ServerFault,
+    Unreachable,
+)
+
+
+def _invalid(*names: str) -> Json:
+    return {
+        "detail": [{"type": "string_type", "loc": ["body", name], "msg": "Input should be valid"} for name in names]
+    }
+
+
+def _error(message: str, type_: str = "auth_error") -> Json:
+    return {"error": {"message": message, "type": type_, "param": "None", "code": "401"}}
+
+
+@pytest.mark.parametrize(
+    ("known", "able"),
+    [
+        (("key",), Capabilities(False, False, False)),
+        (("key", "auto_rotate"), Capabilities(True, False, False)),
+        (("key", "auto_rotate", "budget_limits"), Capabilities(True, True, False)),
+        (("key", "auto_rotate", "budget_limits", "soft_budget"), Capabilities(True, True, True)),
+    ],
+    ids=["1.72", "1.80", "1.90", "1.105"],
+)
+def test_the_fields_that_a_refusal_names_are_what_the_server_can_do(
+    known: tuple[str, ...], able: Capabilities, connection: Connection, answers: responses.RequestsMock
+) -> None:
+    answers.add("POST", f"{URL}/key/update", json=_invalid(*known), status=422)
+    assert probe(connection) == able
+    nothing_at_all = {"?": "?"}
+    assert body_of(answers.calls[0].request) == dict.fromkeys(
+        ("key", "auto_rotate", "budget_limits", "soft_budget"), nothing_at_all
+    )
+
+
+@pytest.mark.parametrize(("status", "body"), [(404, {"detail": "Not Found"}), (422, {"detail": "no"}), (200, {})])
+def test_a_gateway_that_answers_instead_makes_everything_possible(
+    status: int, body: Json, connection: Connection, answers: responses.RequestsMock
+) -> None:
+    answers.add("POST", f"{URL}/key/update", json=body, status=status)
+    assert probe(connection) == Capabilities()
+
+
+@pytest.mark.parametrize(("status", "cause"), [(401, MasterKeyRefused), (500, ServerFault)])
+def test_a_probe_that_fails_says_why(
+    status: int, cause: type[VkstateError], connection: Connection, answers: responses.RequestsMock
+) -> None:
+    answers.add("POST", f"{URL}/key/update", json=_error("no"), status=status)
+    answers.add("GET", f"{URL}/health/readiness", json={"db": "connected"})
+    with pytest.raises(cause):
+        probe(connection)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "able"),
+    [
+        (422, {"detail": [{"loc": ["query", "substring_matching"], "msg": "not a boolean"}]}, True),
+        (422, {"detail": [{"loc": ["query", "size"], "msg": "too small"}]}, False),
+        (200, {"keys": [], "total_count": 0, "total_pages": 0}, False),
+    ],
+)
+def test_the_search_by_a_part_of_the_alias(
+    status: int, body: Json, able: bool, connection: Connection, answers: responses.RequestsMock
+) -> None:
+    answers.add("GET", f"{URL}/key/list", json=body, status=status)
+    assert searches_by_prefix(connection) is able
+
+
+def test_served_models_are_names_wildcards_and_groups(connection: Connection, answers: responses.RequestsMock) -> None:
+    for parameter, names in (
+        ("return_wildcard_routes", ["gpt-4", "openai/*"]),
+        ("include_model_access_groups", ["gpt-4", "beta"]),
+    ):
+        answers.add(
+            "GET",
+            f"{URL}/v1/models",
+            json={"object": "list", "data": [{"id": name, "object": "model"} for name in names]},
+            match=[matchers.query_param_matcher({parameter: "true"})],
+        )
+    assert served_models(connection) == {"gpt-4", "openai/*", "beta"}
+
+
+def test_models_in_an_impossible_shape(connection: Connection, answers: responses.RequestsMock) -> None:
+    answers.add("GET", f"{URL}/v1/models", json={"data": ["gpt-4"]})
+    with pytest.raises(BadAnswer):
+        served_models(connection)
+
+
+def test_an_admin_is_proved_by_the_list_of_users(connection: Connection, answers: responses.RequestsMock) -> None:
+    answers.add("GET", f"{URL}/user/list", json={"users": []})
+    prove_admin(connection)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "cause"),
+    [
+        (401, _error("Authentication Error, Only proxy admin can be used to…"), NotAdmin),
+        (401, _error("Authentication Error, not allowed. Your role=internal_user"), NotAdmin),
+        (403, {"detail": {"error": "Only admins"}}, NotAdmin),
+        (401, _error("Invalid proxy server token passed.", "token_not_found_in_db"), MasterKeyRefused),
+        (400, _error("No connected db.", "no_db_connection"), NoDatabase),
+        (404, {"detail": "Not Found"}, NotLiteLLM),
+    ],
+)
+def test_who_is_no_admin(
+    status: int, body: Json, cause: type[VkstateError], connection: Connection, answers: responses.RequestsMock
+) -> None:
+    answers.assert_all_requests_are_fired = False
+    answers.add("GET", f"{URL}/user/list", json=body, status=status)
+    answers.add("GET", f"{URL}/health/readiness", json={"db": "connected"})
+    with pytest.raises(VkstateError) as caught:
+        prove_admin(connection)
+    assert type(caught.value) is cause
+
+
+_NEW = {"status": "healthy", "db": "connected"}
+
+
+@pytest.mark.parametrize(
+    ("replies", "version"),
+    [
+        ([("/health/readiness", 200, {**_NEW, "litellm_version": "1.80.17"})], "1.80.17"),
+        (
+            [("/health/readiness", 200, _NEW), ("/health/readiness/details", 200, {"litellm_version": "1.105.0"})],
+            "1.105.0",
+        ),
+        (
+            [
+                ("/health/readiness", 200, _NEW),
+                ("/health/readiness/details", 404, {"detail": "Not Found"}),
+                ("/openapi.json", 200, {"info": {"title": "LiteLLM API", "version": "1.90.7"}, "paths": {}}),
+            ],
+            "1.90.7",
+        ),
+        (
+            [
+                ("/health/readiness", 200, _NEW),
+                ("/health/readiness/details", 401, {}),
+                ("/openapi.json", 200, {"info": {"title": "Other", "version": "2"}}),
+            ],
+            None,
+        ),
+        (
+            [
+                ("/health/readiness", 404, {}),
+                ("/health/readiness/details", 404, {}),
+                ("/openapi.json", 404, {}),
+            ],
+            None,
+        ),
+        ([("/health/readiness", 200, [])], None),
+    ],
+    ids=["1.80", "1.105", "openapi", "another title", "hidden", "shape"],
+)
+def test_the_version(
+    replies: list[tuple[str, int, Json]], version: str | None, connection: Connection, answers: responses.RequestsMock
+) -> None:
+    for path, status, body in replies:
+        answers.add("GET", f"{URL}{path}", json=body, status=status)
+    assert server_version(connection) == version
+
+
+def _alive(answers: responses.RequestsMock, body: Json = "I'm alive!", status: int = 200) -> None:
+    answers.add("GET", f"{URL}/health/liveliness", json=body, status=status)
+
+
+def test_a_healthy_proxy(connection: Connection, answers: responses.RequestsMock) -> None:
+    _alive(answers)
+    answers.add("GET", f"{URL}/health/readiness", json={"db": "connected", "litellm_version": "1.80.17"})
+    assert health(connection) == Health(True, True, True, "1.80.17", None, None)
+
+
+def test_the_clocks_are_compared(connection: Connection, answers: responses.RequestsMock) -> None:
+    answers.add("GET", f"{URL}/health/liveliness", json="I'm alive!", headers={"Date": "Tue, 01 Jan 2030 12:00:00 GMT"})
+    answers.add("GET", f"{URL}/health/readiness", json={"db": "connected", "litellm_version": "1.80.17"})
+    skew = health(connection).clock_skew
+    assert skew is not None
+    assert abs(connection.now().timestamp() - 1_893_499_200) < 10
+    assert skew != timedelta(0)
+
+
+def test_a_proxy_without_database(connection: Connection, answers: responses.RequestsMock) -> None:
+    _alive(answers)
+    answers.add("GET", f"{URL}/health/readiness", json={"db": "Not connected", "litellm_version": "1.80.17"})
+    found = health(connection)
+    assert (found.reachable, found.litellm, found.database, found.version) == (True, True, False, "1.80.17")
+    assert isinstance(found.fault, NoDatabase)
+
+
+@pytest.mark.parametrize(("body", "status"), [("ok", 200), ("I'm alive!", 404), ({"detail": "Not Found"}, 404)])
+def test_another_server(body: Json, status: int, connection: Connection, answers: responses.RequestsMock) -> None:
+    _alive(answers, body, status)
+    found = health(connection)
+    assert (found.reachable, found.litellm, found.database, found.version) == (True, False, None, None)
+    assert isinstance(found.fault, NotLiteLLM)
+
+
+def test_a_web_page(connection: Connection, answers: responses.RequestsMock) -> None:
+    answers.add("GET", f"{URL}/health/liveliness", body="<html>")
+    assert isinstance(health(connection).fault, NotLiteLLM)
+
+
+def test_a_redirect_is_reachable_and_no_litellm(connection: Connection, answers: responses.RequestsMock) -> None:
+    answers.add("GET", f"{URL}/health/liveliness", status=301, headers={"Location": "https://other.example.com/"})
+    found = health(connection)
+    assert (found.reachable, found.litellm, type(found.fault).__name__) == (True, False, "Redirected")
+
+
+def test_nobody_there() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with Connection(f"http://127.0.0.1:{port}", MASTER_KEY) as connection:
+        found = health(connection)
+    assert (found.reachable, found.litellm) == (False, False)
+    assert isinstance(found.fault, Unreachable)
+
+
+@pytest.mark.parametrize(
+    ("url", "verify", "warnings"),
+    [
+        ("https://litellm.example.com", True, ()),
+        ("http://127.0.0.1:4000", True, ()),
+        ("http://localhost:4000", True, ()),
+        ("http://[::1]:4000", True, ()),
+        ("http://proxy.localhost", False, ()),
+        ("https://litellm.example.com/", "/ca.pem", ()),
+        (
+            "http://a.example.com",
+            True,
+            ("http://a.example.com is not encrypted: the master key and every key value can be read on the way.",),
+        ),
+        (
+            "https://litellm.example.com/",
+            False,
+            ("The certificate of https://litellm.example.com is not checked (proxy.verify_tls: false).",),
+        ),
+        ("sandbox://local", True, ()),
+    ],
+)
+def test_warnings_of_the_way_there(url: str, verify: bool | str, warnings: tuple[str, ...]) -> None:
+    assert Connection(url, MASTER_KEY, verify=verify).warnings == warnings

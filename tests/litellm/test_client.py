@@ -1,0 +1,66 @@
+"""The connection itself: adapters for other schemes, a path in the url, and sessions."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+import requests
+import responses
+from requests.adapters import BaseAdapter
+
+from tests.litellm.fake import MASTER_KEY
+from vkstate.litellm.client import Connection
+from vkstate.litellm.transport import BearerAuth
+
+
+class Echo(BaseAdapter):
+    """Answers with the url that it was asked, without a socket."""
+
+    closed = 0
+
+    def send(self, request: requests.PreparedRequest, *_: object, **__: object) -> requests.Response:
+        response = requests.Response()
+        response.status_code = 200
+        response.raw = io.BytesIO(str(request.url).encode())
+        return response
+
+    def close(self) -> None:
+        Echo.closed += 1
+
+
+def test_an_adapter_can_be_mounted_for_a_scheme_of_its_own() -> None:
+    with Connection("sandbox://local", MASTER_KEY, mount=lambda session: session.mount("sandbox://", Echo())) as made:
+        answer = made.get("/key/list", {"key_alias": "a b", "page": "1"})
+        assert answer.body == b"sandbox://local/key/list?key_alias=a+b&page=1"
+        before = Echo.closed
+    assert Echo.closed == before + 1
+
+
+def test_a_path_in_the_url_is_kept(answers: responses.RequestsMock) -> None:
+    answers.add("GET", "https://example.com/llm/key/list", json={})
+    with Connection("https://example.com/llm/", MASTER_KEY) as made:
+        assert made.get("/key/list").status == 200
+        assert repr(made) == "Connection('https://example.com/llm')"
+
+
+def test_the_master_key_does_not_show_in_its_auth() -> None:
+    assert repr(BearerAuth(MASTER_KEY)) == "BearerAuth(***)"
+
+
+def test_a_file_of_certificates_outranks_the_environment(
+    answers: responses.RequestsMock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/somewhere/else.pem")
+    answers.add("GET", "https://example.com/key/list", json={})
+    with Connection("https://example.com", MASTER_KEY, verify="/ours.pem") as made:
+        made.get("/key/list")
+    assert answers.calls[0].request.req_kwargs["verify"] == "/ours.pem"  # type: ignore[attr-defined]  # set by responses
+
+
+def test_each_keeps_the_order_of_its_items() -> None:
+    with Connection("https://example.com", MASTER_KEY) as made:
+        assert made.each(lambda number: number * 2, range(50), 8) == [number * 2 for number in range(50)]
+        assert made.each(lambda number: number * 2, [], 8) == []
+        assert made.each(lambda number: number * 2, [4], 8) == [8]
+        assert made.each(lambda number: number * 2, [4, 5], 1) == [8, 10]

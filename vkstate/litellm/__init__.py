@@ -1,0 +1,1 @@
+"""The client of a LiteLLM proxy: its HTTP API on one side, vkstate's own nouns on the other."""

@@ -1,0 +1,159 @@
+"""What a proxy is and can do, found by asking for features and never by its version string."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from vkstate.attributes import Json
+from vkstate.errors import VkstateError
+from vkstate.keys import Capabilities
+from vkstate.litellm.client import Connection
+from vkstate.litellm.errors import BadAnswer, NoDatabase, NotAdmin, NotLiteLLM, TlsFailed, Unreachable
+from vkstate.litellm.faults import fault_of
+from vkstate.litellm.wire import ModelList, OpenApi, Version, parse
+
+_NO_TYPE_AT_ALL: Final[Json] = {"?": "?"}
+"""A value that no field of ``/key/update`` accepts."""
+
+_PROBED: Final = ("key", "auto_rotate", "budget_limits", "soft_budget")
+
+
+def probe(connection: Connection) -> Capabilities:
+    """What ``/key/update`` of this server can do, in one request that changes nothing.
+
+    A body in which every field has an impossible type is refused by LiteLLM's validation, before anything is looked up
+    (422); the refusal names exactly the fields that this server knows. ``soft_budget`` is told by itself (1.105);
+    ``auto_rotate`` came with "no expiry" (1.80), and ``budget_limits`` with the clearing of ``budget_duration`` (1.90).
+    ``/routes`` does not serve: with a newer FastAPI it lists none of the key routes (seen on 1.80.17, 1.90.7, 1.105.0).
+
+    Where a gateway answers in the server's place, everything counts as possible: every write is read back anyway.
+    """
+    answer = connection.exchange("POST", "/key/update", body=dict.fromkeys(_PROBED, _NO_TYPE_AT_ALL))
+    if answer.status in (401, 403) or answer.status >= 500:
+        raise connection.verdict(answer)
+    known = {place[1] for place in fault_of(answer).invalid if len(place) > 1}
+    if answer.status != 422 or not known:
+        return Capabilities()
+    return Capabilities(
+        clear_expiry="auto_rotate" in known,
+        clear_budget_duration="budget_limits" in known,
+        update_soft_budget="soft_budget" in known,
+    )
+
+
+def searches_by_prefix(connection: Connection) -> bool:
+    """Whether ``/key/list`` can search by a part of the alias (``substring_matching``, from 1.90 on).
+
+    A server that knows the parameter refuses a value that is no boolean (422); an older one ignores it.
+    """
+    params = {"page": "1", "size": "1", "substring_matching": "?"}
+    answer = connection.exchange("GET", "/key/list", params=params)
+    return answer.status == 422 and ("query", "substring_matching") in fault_of(answer).invalid
+
+
+def served_models(connection: Connection) -> frozenset[str]:
+    """Every name that ``models`` of a key may hold on this proxy: models, entries with a wildcard (``openai/*``) and
+    access groups, as ``/v1/models`` lists them to the master key (all versions).
+    """
+    names: set[str] = set()
+    for parameter in ("return_wildcard_routes", "include_model_access_groups"):
+        answer = connection.get("/v1/models", {parameter: "true"})
+        names |= {model.id for model in parse(ModelList, answer, connection.url).data}
+    return frozenset(names)
+
+
+def prove_admin(connection: Connection) -> None:
+    """See that the master key may manage every key: ``GET /user/list`` is an admin's (all versions).
+
+    An ordinary virtual key may pass ``/key/list``, with an incomplete answer.
+
+    :raises NotAdmin: it may not.
+    :raises MasterKeyRefused: the proxy does not know it.
+    """
+    answer = connection.exchange("GET", "/user/list", params={"page": "1", "page_size": "1"})
+    if answer.status < 300:
+        return
+    fault = fault_of(answer)
+    if answer.status in (401, 403) and fault.api and not fault.credential and not fault.no_database:
+        words = connection.redaction.excerpt(fault.message)
+        raise NotAdmin(
+            f"GET {connection.url}/user/list: LiteLLM said ({answer.status}): {words.rstrip('.')}. The key works, but "
+            "it may not manage other people's keys.",
+            hint="give proxy.master_key the proxy's LITELLM_MASTER_KEY, or a virtual key of a proxy_admin user",
+        )
+    raise connection.verdict(answer)
+
+
+def server_version(connection: Connection) -> str | None:
+    """The version that LiteLLM tells, for people to read; None where it tells none.
+
+    ``/health/readiness`` (1.72, 1.80), else ``/health/readiness/details`` (from 1.90 on), else ``/openapi.json``, which
+    is large.
+    """
+    for path in ("/health/readiness", "/health/readiness/details"):
+        answer = connection.exchange("GET", path)
+        if answer.status < 300:
+            try:
+                version = parse(Version, answer, connection.url).litellm_version
+            except (BadAnswer, NotLiteLLM):
+                return None
+            if version:
+                return version
+    answer = connection.exchange("GET", "/openapi.json")
+    try:
+        head = parse(OpenApi, answer, connection.url).info if answer.status < 300 else None
+    except (BadAnswer, NotLiteLLM):
+        return None
+    return head.version if head and head.title == "LiteLLM API" else None
+
+
+@dataclass(frozen=True)
+class Health:
+    """What ``vkstate check`` tells of a proxy. None: it cannot be told. ``fault`` is the first thing that is wrong."""
+
+    reachable: bool
+    litellm: bool
+    database: bool | None = None
+    version: str | None = None
+    clock_skew: timedelta | None = None
+    """The server's clock minus ours; within about a second it is zero."""
+    fault: VkstateError | None = None
+
+
+def health(connection: Connection) -> Health:
+    """Ask a proxy how it is, without using the master key's rights; never raises a :class:`VkstateError`."""
+    try:
+        answer = connection.exchange("GET", "/health/liveliness")
+    except (Unreachable, TlsFailed) as error:
+        return Health(reachable=False, litellm=False, fault=error)
+    except VkstateError as error:
+        return Health(reachable=True, litellm=False, clock_skew=connection.clock_skew, fault=error)
+    if answer.status != 200 or not _alive(answer.body):
+        what = f"GET {connection.url}/health/liveliness answered {answer.status}, and not as LiteLLM does."
+        fault = NotLiteLLM(what, hint="check proxy.url in the config")
+        return Health(reachable=True, litellm=False, clock_skew=connection.clock_skew, fault=fault)
+    database = connection.database()
+    version, trouble = _version(connection)
+    if database is False:
+        trouble = NoDatabase(
+            f"GET {connection.url}/health/readiness says that LiteLLM has no database, or has lost it.",
+            hint="set DATABASE_URL for the proxy, or bring the database back",
+        )
+    return Health(True, True, database, version, connection.clock_skew, trouble)
+
+
+def _version(connection: Connection) -> tuple[str | None, VkstateError | None]:
+    try:
+        return server_version(connection), None
+    except VkstateError as error:
+        return None, error
+
+
+def _alive(body: bytes) -> bool:
+    try:
+        return bool(json.loads(body) == "I'm alive!")
+    except ValueError:
+        return False

@@ -1,0 +1,296 @@
+"""The connection to one proxy: what is asked is repeated where that is safe, and every failure gets its own words."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import json as jsons
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from typing import Final, TypeAlias, TypeVar
+from urllib.parse import urlsplit
+
+import requests
+
+from vkstate import __version__
+from vkstate.attributes import Json
+from vkstate.errors import VkstateError
+from vkstate.litellm.clock import ServerClock
+from vkstate.litellm.errors import MasterKeyRefused, NoAnswer, Unreachable
+from vkstate.litellm.faults import fault_of
+from vkstate.litellm.redaction import Redaction
+from vkstate.litellm.retry import PASSING, asked_pause, backoff
+from vkstate.litellm.transport import Answer, BearerAuth, Mount, Refusal, Request, Reset, Transport
+from vkstate.litellm.verdict import Verdict, busy, redirected
+
+Log: TypeAlias = Callable[[str, str, int | None, float], None]
+"""Told of every request: method, path, status (None where no answer came) and milliseconds. Never a body."""
+
+Body: TypeAlias = "Mapping[str, Json] | Callable[[], Mapping[str, Json]]"
+"""What is sent as JSON; a function where it depends on the moment of sending."""
+
+PARALLELISM: Final = 8
+"""Requests at a time: four take nearly all that one LiteLLM process has, more than eight only add latency."""
+
+_ATTEMPTS_WORTH: Final = 3
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+
+
+class Connection:
+    """A LiteLLM proxy at a url, asked with one master key. Its methods may be called by several threads at once.
+
+    :param url: the base url; a path in it is kept.
+    :param timeout: seconds for one attempt; a call with all its repetitions ends within three times that.
+    :param retries: how often a request that is safe to repeat is repeated.
+    :param verify: False to trust any certificate, or the path of a file of trusted ones.
+    :param headers: sent with every request, for a gateway in front. Their values are treated as secrets.
+    :param mount: called with each new session, to mount an adapter for a scheme of its own.
+    :param sleep: waits so many seconds between repetitions.
+    :param log: told of every request.
+    :raises MasterKeyRefused: the master key cannot be sent: it is empty, or holds what a header cannot hold.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        master_key: str,
+        *,
+        timeout: float = 30.0,
+        retries: int = 3,
+        verify: bool | str = True,
+        headers: Mapping[str, str] | None = None,
+        mount: Mount | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        log: Log | None = None,
+    ) -> None:
+        if not master_key or not all("!" <= char <= "~" for char in master_key):
+            raise MasterKeyRefused(
+                "The master key is empty, or holds blanks, line breaks or characters that an HTTP header cannot hold.",
+                hint="correct proxy.master_key, or the variable or file that it names",
+            )
+        self.url = url.rstrip("/")
+        self.clock = ServerClock()
+        hashed = hashlib.sha256(master_key.encode()).hexdigest()  # LiteLLM names a key it refuses by its hash
+        self.redaction = Redaction([master_key, hashed, *(headers or {}).values()])
+        self._timeout = timeout
+        self._retries = retries
+        self._sleep = sleep
+        self._log = log
+        self._verify = verify
+        self._answered = False
+
+        def prepare(session: requests.Session) -> None:
+            session.auth = BearerAuth(master_key)
+            session.headers.update({"User-Agent": f"vkstate/{__version__}", "Accept": "application/json"})
+            session.headers.update(headers or {})
+            if mount:
+                mount(session)
+
+        self._transport = Transport(self.url, prepare, verify=verify, clock=self.clock)
+
+    def __repr__(self) -> str:
+        return f"Connection({self.url!r})"
+
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all sessions."""
+        self._transport.close()
+
+    def now(self) -> datetime:
+        """The server's time (aware, UTC)."""
+        return self.clock.now()
+
+    @property
+    def clock_skew(self) -> timedelta | None:
+        """Server's clock minus ours, or None before the first answer."""
+        return self.clock.offset
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What people should know of how they connect, in full sentences."""
+        said: list[str] = []
+        parts = urlsplit(self.url)
+        if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+            said.append(f"{self.url} is not encrypted: the master key and every key value can be read on the way.")
+        if self._verify is False and parts.scheme == "https":
+            said.append(f"The certificate of {self.url} is not checked (proxy.verify_tls: false).")
+        return tuple(said)
+
+    def get(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
+        """GET, repeated where it helps.
+
+        :raises VkstateError: anything but a 2xx answer, told apart by cause (see ``vkstate.litellm.errors``).
+        """
+        return self.call("GET", path, params=params)
+
+    def post(self, path: str, body: Body, *, repeat: bool, timeout: float = 0.0) -> Answer:
+        """POST a JSON body.
+
+        :param repeat: whether the request may be carried out more than once.
+        :param timeout: seconds for one attempt, where it needs more than the connection's own.
+        :raises Refused: LiteLLM said no to just this request.
+        :raises VkstateError: anything else but a 2xx answer, told apart by cause.
+        """
+        return self.call("POST", path, body=body, repeat=repeat, timeout=timeout)
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Body | None = None,
+        repeat: bool = True,
+        timeout: float = 0.0,
+    ) -> Answer:
+        """Ask, and return a 2xx answer; see :meth:`get` and :meth:`post`."""
+        answer = self.exchange(method, path, params=params, body=body, repeat=repeat, timeout=timeout)
+        if 200 <= answer.status < 300:
+            return answer
+        raise self.verdict(answer)
+
+    def verdict(self, answer: Answer, secrets: Iterable[str] = ()) -> VkstateError:
+        """The cause behind an answer other than 2xx, as the error to raise.
+
+        :param secrets: texts in the request's body that no message may show.
+        """
+        fault = fault_of(answer)
+        words = self.redaction.excerpt(fault.message, secrets)
+        return Verdict(f"{answer.request.method} {self.url}{answer.request.path}", fault, words, self.database).error()
+
+    def exchange(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Body | None = None,
+        repeat: bool = True,
+        timeout: float = 0.0,
+    ) -> Answer:
+        """Ask, and return the answer whatever its status, redirects excepted.
+
+        :raises Unreachable: nothing was sent.
+        :raises TlsFailed: nothing was sent.
+        :raises NoAnswer: it was sent, and no complete answer came; of a repeatable request: nor to any repetition.
+        :raises Redirected: the answer leads to another url.
+        :raises ServerFault: a repeatable request was turned away as "too busy" for longer than a call may take.
+        """
+        limit = max(timeout, self._timeout)
+        ends_at = time.monotonic() + _ATTEMPTS_WORTH * limit
+        reconnected = False
+        attempt = 0
+        while True:
+            left = ends_at - time.monotonic()
+            outcome = self._attempt(Request(method, path, params or {}, _encoded(body)), min(limit, left))
+            if not (repeat and self._worth_repeating(outcome)):
+                return _unfolded(outcome)
+            if isinstance(outcome, Reset) and not reconnected:
+                reconnected = True
+                continue
+            if attempt >= self._retries:
+                return _unfolded(outcome)
+            asked = asked_pause(outcome.headers, self.now()) if isinstance(outcome, Answer) else None
+            pause = backoff(attempt) if asked is None else asked
+            if pause >= ends_at - time.monotonic():
+                if asked is not None and isinstance(outcome, Answer):
+                    raise busy(f"{method} {self.url}{path}", outcome, asked)
+                return _unfolded(outcome)
+            self._sleep(pause)
+            attempt += 1
+
+    def _attempt(self, request: Request, timeout: float) -> Answer | NoAnswer | Unreachable:
+        """One attempt; what may be worth repeating is returned, whatever it is.
+
+        :raises Redirected: the answer leads to another url.
+        :raises TlsFailed: nothing was sent.
+        """
+        try:
+            answer = self._send(request, timeout)
+        except (NoAnswer, Unreachable) as error:
+            return error
+        self._answered = True
+        if 300 <= answer.status < 400:
+            raise redirected(self.url, answer)
+        return answer
+
+    def _worth_repeating(self, outcome: Answer | NoAnswer | Unreachable) -> bool:
+        """Whether asking again may help. A proxy that never answered is not waited for: its url is likely wrong."""
+        match outcome:
+            case Answer():
+                return outcome.status in PASSING
+            case NoAnswer():
+                return True
+            case _:
+                return isinstance(outcome, Refusal) and self._answered
+
+    def _send(self, request: Request, timeout: float) -> Answer:
+        started = time.monotonic()
+        status: int | None = None
+        try:
+            answer = self._transport.send(request, timeout=timeout)
+            status = answer.status
+            return answer
+        finally:
+            if self._log:
+                self._log(request.method, request.path, status, (time.monotonic() - started) * 1000)
+
+    def database(self) -> bool | None:
+        """Whether LiteLLM says that it has its database now (``/health/readiness``, all versions); None: it cannot say.
+
+        400 and 401 can come of a database that is away (1.72 to 1.105), so that this is asked before a key or a
+        credential is called bad.
+        """
+        try:
+            answer = self._send(Request("GET", "/health/readiness"), self._timeout)
+            body: Json = jsons.loads(answer.body)
+        except (VkstateError, ValueError):
+            return None
+        if not isinstance(body, dict):
+            return None
+        if answer.status == 503 and "detail" in body:
+            return False
+        said = body.get("db")
+        return said == "connected" if isinstance(said, str) else None
+
+    def each(
+        self, work: Callable[[_Item], _Result], items: Iterable[_Item], parallelism: int = PARALLELISM
+    ) -> list[_Result]:
+        """The results of ``work`` on every item, in order, so many at a time; the first error stops the rest."""
+        waiting = list(items)
+        if len(waiting) < 2 or parallelism < 2:
+            return [work(item) for item in waiting]
+        pool = ThreadPoolExecutor(min(parallelism, len(waiting)), thread_name_prefix="litellm")
+        try:
+            return list(pool.map(work, waiting))
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _unfolded(outcome: Answer | VkstateError) -> Answer:
+    if isinstance(outcome, VkstateError):
+        raise outcome
+    return outcome
+
+
+def _encoded(body: Body | None) -> bytes | None:
+    if body is None:
+        return None
+    return jsons.dumps(body() if callable(body) else body, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
