@@ -89,7 +89,7 @@ class TestCreate:
             (502, "bad gateway", None, AnswerLost),
             (503, "later", None, AnswerLost),
             (429, "slow down", None, AnswerLost),
-            (500, "{'error': 'DB not connected'}", None, NoDatabase),
+            (500, "{'error': 'DB not connected'}", None, AnswerLost),
             (401, "Invalid proxy server token passed", None, MasterKeyRefused),
         ],
     )  # fmt: skip

@@ -58,11 +58,9 @@ def served_models(connection: Connection) -> frozenset[str]:
     """Every name that ``models`` of a key may hold on this proxy: models, entries with a wildcard (``openai/*``) and
     access groups, as ``/v1/models`` lists them to the master key (all versions).
     """
-    names: set[str] = set()
-    for parameter in ("return_wildcard_routes", "include_model_access_groups"):
-        answer = connection.get("/v1/models", {parameter: "true"})
-        names |= {model.id for model in parse(ModelList, answer, connection.url).data}
-    return frozenset(names)
+    parameters = ("return_wildcard_routes", "include_model_access_groups")
+    answers = connection.each(lambda parameter: connection.get("/v1/models", {parameter: "true"}), parameters)
+    return frozenset(model.id for answer in answers for model in parse(ModelList, answer, connection.url).data)
 
 
 def prove_admin(connection: Connection) -> None:

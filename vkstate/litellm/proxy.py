@@ -24,7 +24,7 @@ from vkstate.executor.ports import (
 from vkstate.keys import Alias, KeyValue, LiveKey, Token
 from vkstate.litellm.client import PARALLELISM, Connection
 from vkstate.litellm.convert import generate_body, hidden_texts, live_key, needs_current, update_body
-from vkstate.litellm.errors import BadAnswer, NoAnswer, NotLiteLLM, ServerFault
+from vkstate.litellm.errors import BadAnswer, NoAnswer, NoDatabase, NotLiteLLM, ServerFault
 from vkstate.litellm.faults import fault_of
 from vkstate.litellm.listing import PAGE, read_one, read_page, read_rows
 from vkstate.litellm.transport import Answer
@@ -36,6 +36,10 @@ BATCH: Final = 500
 _CLOCK_TOLERANCE: Final = timedelta(seconds=2)
 _DELETE_TIMEOUT: Final = 60.0
 _READ_AGAIN: Final = 2
+
+_PASSING: Final = (ServerFault, NoDatabase)
+"""After these a create or a delete may have been done. A busy LiteLLM, too, says for a moment that its database is gone
+(1.105): what is true is told by reading back, which fails by its own name where the database is really away."""
 
 
 class LiteLLMProxy:
@@ -79,7 +83,7 @@ class LiteLLMProxy:
             return AliasTaken(error.detail, hint=error.hint)
         if fault.client_values_refused:
             return ClientValuesRefused(error.detail, hint=error.hint)
-        return AnswerLost(error.detail, hint=error.hint) if isinstance(error, ServerFault) else error
+        return AnswerLost(error.detail, hint=error.hint) if isinstance(error, _PASSING) else error
 
     def update(self, order: UpdateOrder) -> LiveKey:
         """``POST /key/update``, and the key as its answer shows it. See :meth:`vkstate.executor.ports.Proxy.update`."""
@@ -131,7 +135,7 @@ class LiteLLMProxy:
             answer = self.connection.exchange("POST", "/key/delete", body=body, timeout=_DELETE_TIMEOUT)
         if answer.status >= 300 and not fault_of(answer).no_such_key:
             error = self.connection.verdict(answer)
-            raise AnswerLost(error.detail, hint=error.hint) if isinstance(error, ServerFault) else error
+            raise AnswerLost(error.detail, hint=error.hint) if isinstance(error, _PASSING) else error
 
     def find(self, sought: Collection[Sought]) -> Mapping[Token, LiveKey]:
         """Those of the sought keys that exist now, by ``/v2/key/info``, 500 a request.

@@ -1,0 +1,4 @@
+"""Benchmarks of vkstate: ratios against the least that could do the same work, measured in one run.
+
+``python -m bench.NAME --help`` explains each: ``apply_floor``, ``plan_requests``, ``start``, ``client_time``.
+"""

@@ -1,0 +1,138 @@
+"""Apply and destroy of new keys against a bare ``requests`` loop that makes the same calls with the same threads."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Final
+
+from bench.live import Body, LiveProxy, delete_bodies, new_prefix
+from bench.measure import Phases, Verdicts, alternate, seconds_of, table
+from bench.projects import Project, project, workshop_config
+from vkstate.executor.orders import create_order
+from vkstate.keys import DesiredKey, Token, mint_id, mint_value
+from vkstate.litellm.convert import generate_body
+from vkstate.state.model import mint_lineage
+
+BARE: Final = "bare loop, in process"
+BARE_PROCESS: Final = "bare loop, whole process"
+HERE: Final = "vkstate, in process"
+PROCESS: Final = "vkstate, whole process"
+APPLY: Final = "apply"
+DESTROY: Final = "destroy"
+LIMIT: Final = 1.15
+"""How much longer than the bare loop an apply may take."""
+
+
+def create_bodies(keys: Sequence[DesiredKey]) -> tuple[list[Body], list[Token]]:
+    """The bodies that vkstate would send to create these keys, and the tokens of the keys that they make."""
+    lineage, now = mint_lineage(), datetime.now(UTC)
+    bodies: list[Body] = []
+    tokens: list[Token] = []
+    for key in keys:
+        value = mint_value()
+        bodies.append(generate_body(create_order(lineage, key, mint_id(), value), now))
+        tokens.append(value.token)
+    return bodies, tokens
+
+
+class Contest:
+    """Who runs against whom: the same number of keys, made and deleted once a trial."""
+
+    def __init__(self, proxy: LiveProxy, keys: int, threads: int) -> None:
+        self.proxy = proxy
+        self.keys = keys
+        self.threads = threads
+        self.model = proxy.served_model()
+
+    def _config(self) -> str:
+        return workshop_config(self.proxy.url, new_prefix(), self.keys, self.model, self.threads)
+
+    def bare(self) -> Phases:
+        return self._bare(self.proxy.post_all)
+
+    def bare_process(self) -> Phases:
+        return self._bare(self.proxy.post_all_in_process)
+
+    def _bare(self, post: Callable[[str, Sequence[Body], int], None]) -> Phases:
+        with project(self._config()) as made:
+            bodies, tokens = create_bodies(made.config().keys)
+        deletes = delete_bodies(tokens)
+        try:
+            apply = seconds_of(lambda: post("/key/generate", bodies, self.threads))
+            destroy = seconds_of(lambda: post("/key/delete", deletes, self.threads))
+        except BaseException:
+            self.proxy.clear(tokens)
+            raise
+        return {APPLY: apply, DESTROY: destroy}
+
+    def in_process(self) -> Phases:
+        return self._vkstate(lambda made: made.run_here)
+
+    def whole_process(self) -> Phases:
+        return self._vkstate(lambda made: made.run_process)
+
+    def _vkstate(self, way: Callable[[Project], Callable[..., str]]) -> Phases:
+        with project(self._config()) as made:
+            run = way(made)
+            try:
+                apply = seconds_of(lambda: run("apply", "--auto-approve", "--accept-lost-values"))
+                _expect(made, self.keys)
+                destroy = seconds_of(lambda: run("destroy", "--auto-approve"))
+                _expect(made, 0)
+            except BaseException:
+                with suppress(Exception):  # what went wrong first is what is worth telling
+                    self.proxy.clear(made.tokens())
+                raise
+        return {APPLY: apply, DESTROY: destroy}
+
+
+def _expect(made: Project, count: int) -> None:
+    recorded = len(made.state().keys)
+    if recorded != count:
+        raise AssertionError(f"the state records {recorded} keys, and should record {count}")
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        prog="python -m bench.apply_floor",
+        description=__doc__,
+        epilog="Needs VKSTATE_LIVE_URL and VKSTATE_LIVE_MASTER_KEY. Exits with 1 where a target is missed.",
+    )
+    made.add_argument("--keys", type=int, default=150, help="keys to make and delete in each trial; default 150")
+    made.add_argument("--threads", type=int, default=8, help="requests at a time, on both sides; default 8")
+    made.add_argument("--rounds", type=int, default=5, help="trials of each contender, taking turns; default 5")
+    return made
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    given = parser().parse_args(arguments)
+    proxy = LiveProxy.from_environment()
+    contest = Contest(proxy, given.keys, given.threads)
+    print(f"{given.keys} keys, {given.threads} threads, {given.rounds} rounds, {proxy.total_keys()} other keys there")
+    contest.bare()  # the proxy's first requests of a kind are slower than the rest
+    contest.in_process()
+    measured = alternate(
+        {
+            BARE: contest.bare,
+            HERE: contest.in_process,
+            BARE_PROCESS: contest.bare_process,
+            PROCESS: contest.whole_process,
+        },
+        given.rounds,
+        lambda number: print(f"round {number} of {given.rounds}", file=sys.stderr),
+    )
+    for phase in measured.phases():
+        print(f"\n{phase}\n{table(measured, {HERE: BARE, PROCESS: BARE_PROCESS}, phase)}")
+    verdicts = Verdicts()
+    verdicts.add(f"{APPLY}, {HERE}", measured.ratio(HERE, BARE, APPLY), LIMIT, " x")
+    verdicts.add(f"{APPLY}, {PROCESS}", measured.ratio(PROCESS, BARE_PROCESS, APPLY), LIMIT, " x")
+    print(f"\n{verdicts.text()}")
+    return verdicts.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
