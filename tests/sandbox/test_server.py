@@ -119,8 +119,11 @@ def test_ctrl_c_ends_it_quietly(path: Path) -> None:
         [sys.executable, "-c", program, str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
-        url = process.stdout.readline().strip()
-        assert requests.get(f"{url}/key/list", headers=HEADERS, timeout=10).status_code == 200
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=10)
+        try:
+            url = process.stdout.readline().strip()
+            assert requests.get(f"{url}/key/list", headers=HEADERS, timeout=10).status_code == 200
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=10)
+        finally:
+            process.kill()  # Popen waits for its child, be it for ever
     assert (out, err, process.returncode) == ("stopped\n", "", 0)

@@ -11,7 +11,6 @@ from vkstate.views.progress import Bar, Lines
 from .samples import update
 
 DONE = Applied(update("key"))
-FAILED = Failed(update("key"), "no")
 
 
 class Clock:
@@ -36,7 +35,8 @@ def test_lines_come_every_few_seconds_and_at_the_end() -> None:
     observer.started(27)
     for number in range(27):
         clock.seconds += 1
-        observer.finished(FAILED if number == 11 else DONE)
+        change = update(f"key{number}")
+        observer.finished(Failed(change, "no") if number == 11 else Applied(change))
     observer.phase("reading back\x1b[2J")
     clock.seconds += 3
     observer.ended()
@@ -60,6 +60,16 @@ def test_a_fast_run_is_two_lines() -> None:
     observer.finished(DONE)
     observer.ended()
     assert stream.getvalue().splitlines() == ["1 change to make", "1 of 1, 2.0 a second"]
+
+
+def test_an_answer_counts_once_and_its_result_not_again() -> None:
+    clock, stream = Clock(), io.StringIO()
+    observer: Observer = Lines(stream, clock=clock, every=0)
+    observer.started(2)
+    for step in (observer.answered, lambda change: observer.finished(Applied(change))):
+        clock.seconds += 1
+        step(update("key"))
+    assert stream.getvalue().splitlines()[1:] == ["1 of 2, 1.0 a second, 1 s left", "1 of 2, 0.5 a second, 2 s left"]
 
 
 def test_long_waits_are_told_in_minutes() -> None:
@@ -93,7 +103,7 @@ def test_a_bar_tells_how_many_how_fast_and_how_long() -> None:
     observer: Observer = Bar(stream, clock=clock, width=80, colour=False)
     observer.phase("[bold]creating")
     observer.started(4)
-    for result in (DONE, FAILED):
+    for result in (DONE, Failed(update("other"), "no")):
         clock.seconds += 2
         observer.finished(result)
     observer.ended()

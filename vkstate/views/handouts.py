@@ -72,7 +72,7 @@ class Handout:
 
     @property
     def api_endpoint(self) -> str:
-        return self.base_url.rstrip("/")
+        return self.base_url if self.base_url.endswith("://") else self.base_url.rstrip("/")
 
     @property
     def api_base_url(self) -> str:

@@ -13,6 +13,7 @@ class Document(Strict):
     """Which LiteLLM keys should exist, on which proxy."""
 
     proxy: Proxy
+    """Where the LiteLLM proxy is, and how to talk to it."""
     variables: dict[str, Variable | str | int | float | bool | None] | None = None
     """Variables by name, each with a default and a description, or just its default."""
     defaults: Defaults | None = None
