@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
+    _open_standard_streams()
     from vkstate.cli.app import run
+    from vkstate.errors import ExitCode
 
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    if code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED):
+        # A regular exit would wait for threads that hang in the network, and whoever interrupted would wait with them.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
+def _open_standard_streams() -> None:
+    """Make stdout and stderr fit to be written to, whatever the caller left of them."""
+    # Where one was closed, the next file to be opened would take its place, and receive what is meant for people.
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
+    for name, number, mode in (("stdin", 0, "r"), ("stdout", 1, "w"), ("stderr", 2, "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Where an encoding lacks a character, \u2192 is better than an error; on stderr Python does so by itself.
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from vkstate.cli import (
     init,
     output,
     plan,
+    quick,
     sandbox,
     schema,
     show,
@@ -72,4 +73,9 @@ app.add_typer(_sandbox, name="sandbox")
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command line and return its exit code."""
-    return boundary.guarded(lambda given: app(list(given), prog_name="vkstate", standalone_mode=False), arguments)
+    return boundary.guarded(_answered, arguments)
+
+
+def _answered(arguments: Sequence[str]) -> int | None:
+    code = quick.quick_answer(app, arguments)
+    return app(list(arguments), prog_name="vkstate", standalone_mode=False) if code is None else code

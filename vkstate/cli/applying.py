@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,11 +13,11 @@ from typing import ClassVar
 
 from vkstate.cli.planning import Planned, Wish, planned
 from vkstate.cli.project import Project
-from vkstate.cli.showing import observer, show_outcome, show_plan
+from vkstate.cli.showing import observer, show_outcome, show_plan, show_plan_event
 from vkstate.cli.signals import stoppable
 from vkstate.cli.terminal import NoTerminal, ask_yes, say
 from vkstate.errors import ExitCode, VkstateError
-from vkstate.executor.outcome import Outcome
+from vkstate.executor.outcome import Outcome, Silent
 from vkstate.executor.run import execute
 from vkstate.executor.stop import Stop
 from vkstate.expiry import parse_duration
@@ -35,6 +36,12 @@ class ValuesWouldBeLost(VkstateError):
     """CI would mint key values into a store that dies with the runner."""
 
     summary: ClassVar[str] = "the new key values would be lost"
+
+
+class SecretsFileUnusable(VkstateError):
+    """``--secrets-out`` names a file that cannot be written, or that should not be."""
+
+    summary: ClassVar[str] = "the new key values cannot be written there"
 
 
 class WrongDuration(VkstateError):
@@ -64,15 +71,19 @@ def carry_out(project: Project, run: Run, question: Callable[[Planned], str]) ->
 
     :param question: what is asked before anything is changed, ending in a question mark.
     """
+    timeout = lock_seconds(run.lock_timeout)
+    project.precheck()
     with (
-        project.locked(lock_seconds(run.lock_timeout), f"vkstate {run.command}"),
+        project.locked(timeout, f"vkstate {run.command}"),
         project.connected() as connection,
     ):
         result = planned(project, connection, run.wish)
         plan = result.plan
-        if not run.as_json or plan.problems:
-            show_plan(project, plan, as_json=run.as_json)
+        if not run.as_json:
+            show_plan(project, plan)
         if plan.problems:
+            if run.as_json:
+                show_plan_event(project, plan)
             raise NotApplicable(_count(len(plan.problems)), hint="solve what is named above, then plan again")
         if plan.effective:
             _keep_values_somewhere(project, run, plan)
@@ -96,17 +107,40 @@ def _count(problems: int) -> str:
 
 
 def _keep_values_somewhere(project: Project, run: Run, plan: Plan) -> None:
-    """In CI, refuse to mint values into a plain store: they would die with the runner."""
+    """See, before anything is sent, that the values to be minted will not be lost with this machine."""
     minted = len(plan.of(Action.CREATE, Action.REPLACE))
-    if not minted or not os.environ.get("CI") or project.store.encrypted:
+    if not minted:
         return
-    if run.secrets_out or run.accept_lost_values:
+    if run.secrets_out:
+        _check_writable(run.secrets_out)
+        return
+    if not _in_ci() or project.store.encrypted or run.accept_lost_values:
         return
     raise ValuesWouldBeLost(
-        f"CI is set, and this plan makes {minted} new key values. The secret store in .vkstate/ is not in git: after "
-        "this job nobody would know them.",
+        f"CI is set, and this plan makes {'1 new key value' if minted == 1 else f'{minted} new key values'}. The "
+        "secret store in .vkstate/ is not in git: after this job nobody would know them.",
         hint="add --secrets-out FILE and keep that file, or --accept-lost-values",
     )
+
+
+def _in_ci() -> bool:
+    return os.environ.get("CI", "").lower() not in ("", "0", "false", "no")
+
+
+def _check_writable(path: Path) -> None:
+    """A file that cannot be written is found out now, and not once its values exist; one that exists may be the only
+    place that holds the values of an earlier run.
+    """
+    if os.path.lexists(path):
+        raise SecretsFileUnusable(
+            f"--secrets-out: {path} exists already, and may hold the values of an earlier run. Nothing was sent.",
+            hint="move that file away, or name another one",
+        )
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise SecretsFileUnusable(
+            f"--secrets-out: {path.parent} is no directory that can be written to. Nothing was sent.",
+            hint="make that directory, or name another file",
+        )
 
 
 def _consent(run: Run, result: Planned, question: Callable[[Planned], str]) -> None:
@@ -128,21 +162,19 @@ def _execute(project: Project, run: Run, result: Planned) -> int:
     )
     stop = Stop()
     try:
-        with stoppable(stop):
+        with _handing_out(project, run, result.plan), stoppable(stop):
             outcome = execute(
                 result.plan,
                 result.recorded,
                 proxy=result.proxy,
                 journal=journal,
                 parallelism=run.parallelism or project.config.proxy.parallelism,
-                observer=observer(project),
+                observer=observer(project) if result.plan.effective else Silent(),
                 stop=stop,
             )
     except KeyboardInterrupt:
         _leave_at_once(stop)
     show_outcome(project, outcome, run.command, as_json=run.as_json)
-    if run.secrets_out:
-        _hand_out(project, outcome, run.secrets_out)
     return exit_code(outcome)
 
 
@@ -163,10 +195,27 @@ def _leave_at_once(stop: Stop) -> None:
     os._exit(ExitCode.TERMINATED if stop.signal == "SIGTERM" else ExitCode.INTERRUPTED)
 
 
-def _hand_out(project: Project, outcome: Outcome, path: Path) -> None:
-    """Write the values of the keys that this run made."""
+@contextmanager
+def _handing_out(project: Project, run: Run, plan: Plan) -> Iterator[None]:
+    """Write ``--secrets-out`` however the run ends, with the values of what was recorded by then as well."""
+    try:
+        yield
+    except BaseException:
+        with suppress(VkstateError):
+            _hand_out(project, run, plan)
+        raise
+    _hand_out(project, run, plan)
+
+
+def _hand_out(project: Project, run: Run, plan: Plan) -> None:
+    """Write the values of the keys that this run made, or that it sent and got no answer for."""
+    if not run.secrets_out:
+        return
     from vkstate.cli.handing_out import write_created
 
-    made = {result.change.alias for result in outcome.applied if result.change.action is Action.CREATE}
-    count = write_created(project, made, path)
-    say(f"{count} key values were written to {path} (mode 0600).")
+    count = write_created(project, [change.alias for change in plan.of(Action.CREATE, Action.REPLACE)], run.secrets_out)
+    if count:
+        what = "1 new key value was" if count == 1 else f"{count} new key values were"
+        say(f"{what} written to {run.secrets_out} (mode 0600).")
+    else:
+        say(f"There are no new key values: {run.secrets_out} was not written.")

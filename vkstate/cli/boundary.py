@@ -6,6 +6,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 import typer
 
@@ -15,49 +16,72 @@ _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 """Click's usage error, of whichever Click typer stands on."""
 
 
+class WrongUsage(VkstateError):
+    """The command line itself is wrong: an unknown command or option, or a value of the wrong kind."""
+
+    summary: ClassVar[str] = "the command line is wrong"
+    exit_code: ClassVar[ExitCode] = ExitCode.USAGE
+
+
+class Interrupted(VkstateError):
+    """Ctrl-C where nothing was under way that would have had to be saved."""
+
+    summary: ClassVar[str] = "interrupted"
+    exit_code: ClassVar[ExitCode] = ExitCode.INTERRUPTED
+
+    def __init__(self) -> None:
+        super().__init__("Nothing more was started.")
+
+
+class Bug(VkstateError):
+    """An error that nobody foresaw."""
+
+    summary: ClassVar[str] = "vkstate has a bug"
+
+
 def guarded(command: Callable[[Sequence[str]], int | None], arguments: Sequence[str]) -> int:
     """Run the command line and return its exit code. Only a bug in vkstate shows a traceback, and only with -v."""
-    verbose = any(argument in ("-v", "--verbose") for argument in arguments)
     try:
         return int(command(arguments) or 0)
+    except (KeyboardInterrupt, Interrupted):
+        print(file=sys.stderr)  # noqa: T201 - the line that holds the terminal's ^C ends here
+        return _said(Interrupted(), arguments)
     except VkstateError as error:
-        say_error(error, as_json="--json" in arguments)
-        return int(error.exit_code)
+        return _said(error, arguments)
     except _UsageError as error:
-        say_usage(error)
-        return int(ExitCode.USAGE)
+        return _usage(error, arguments)
     except typer.Exit as error:
         return error.exit_code
-    except (KeyboardInterrupt, typer.Abort):
-        print("\nerror: interrupted\n  Nothing more was started.", file=sys.stderr)  # noqa: T201 - the boundary speaks
-        return int(ExitCode.INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(ExitCode.ERROR)
     except Exception as error:  # noqa: BLE001 - a bug of ours is said in a sentence, too
-        say_bug(error, verbose=verbose)
-        return int(ExitCode.ERROR)
+        code = _said(_bug(error), arguments)
+        if any(argument in ("-v", "--verbose") for argument in arguments):
+            traceback.print_exception(error)
+        return code
 
 
-def say_usage(error: Exception) -> None:
-    """Print what is wrong with the command line, or the help that a bare command asks for."""
+def _usage(error: Exception, arguments: Sequence[str]) -> int:
+    """Say what is wrong with the command line, or print the help that a bare command asks for."""
     context = getattr(error, "ctx", None)
     if type(error).__name__ == "NoArgsIsHelpError" and context is not None:
         print(context.get_help(), file=sys.stderr)  # noqa: T201 - the boundary speaks
-        return
+        return int(ExitCode.USAGE)
     path = context.command_path if context is not None else "vkstate"
     message = error.format_message()  # type: ignore[attr-defined]  # Click's, see above
-    print(f"error: the command line is wrong\n  {message}\nhint: {path} --help", file=sys.stderr)  # noqa: T201 - as above
+    return _said(WrongUsage(message, hint=f"{path} --help"), arguments)
 
 
-def say_error(error: VkstateError, *, as_json: bool) -> None:
-    """Print an expected failure: what kind it is, what happened and why, and the next command; for machines as well."""
-    if as_json:
+def _said(error: VkstateError, arguments: Sequence[str]) -> int:
+    """Print a failure: what kind it is, what happened and why, and the next command; for machines as well."""
+    if "--json" in arguments:
         from vkstate.views.json import error_document, line
 
         sys.stdout.write(line(error_document(error)))
         sys.stdout.flush()
     print(error_text(error), file=sys.stderr)  # noqa: T201 - the boundary speaks
+    return int(error.exit_code)
 
 
 def error_text(error: VkstateError) -> str:
@@ -66,14 +90,11 @@ def error_text(error: VkstateError) -> str:
     return "\n".join([*lines, f"hint: {error.hint}"] if error.hint else lines)
 
 
-def say_bug(error: Exception, *, verbose: bool) -> None:
-    """Print an unexpected failure. Its text may hold anything, so that only the type is shown without ``-v``."""
+def _bug(error: Exception) -> Bug:
+    """An unexpected failure. Its text may hold anything, so that only its type and place are told."""
     where = traceback.extract_tb(error.__traceback__)[-1]
-    print(  # noqa: T201 - the boundary speaks
-        f"error: vkstate has a bug\n  {type(error).__name__} in {os.path.basename(where.filename)}:{where.lineno}. "  # noqa: PTH119
-        "What was applied before it is saved in the state.\n"
-        "hint: repeat the command with -v for the traceback, and report it",
-        file=sys.stderr,
+    return Bug(
+        f"{type(error).__name__} in {os.path.basename(where.filename)}:{where.lineno}. "  # noqa: PTH119 - no path needed
+        "What was applied before it is saved in the state.",
+        hint="repeat the command with -v for the traceback, and report it",
     )
-    if verbose:
-        traceback.print_exception(error)

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from vkstate.attributes import Sensitive
 from vkstate.cli.project import Project
 from vkstate.errors import VkstateError
 from vkstate.litellm.capabilities import Health, health, prove_admin, served_models
 from vkstate.litellm.client import Connection
 from vkstate.safety import is_served, models_of
+from vkstate.views.words import counted
 
 MOST_SKEW: Final = timedelta(seconds=30)
 """A clock that is further off makes an absolute expiry surprising, though vkstate goes by the server's."""
@@ -34,7 +36,7 @@ def findings(project: Project) -> Iterator[Finding]:
     except VkstateError as error:
         yield _wrong("config", error)
         return
-    yield Finding("config", True, f"{config.path} declares {len(config.keys)} keys.")
+    yield Finding("config", True, f"{config.path} declares {counted(len(config.keys), 'key')}.")
     yield from _state(project)
     try:
         with project.connected() as connection:
@@ -51,19 +53,20 @@ def _state(project: Project) -> Iterator[Finding]:
     except VkstateError as error:
         yield _wrong("state", error)
         return
-    yield Finding("state", True, f"{project.state_path} records {len(state.keys)} keys, serial {state.serial}.")
+    yield Finding(
+        "state", True, f"{project.state_path} records {counted(len(state.keys), 'key')}, serial {state.serial}."
+    )
     missing = [alias for alias, record in state.keys.items() if record.token not in stored]
     if missing:
         named = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
-        detail = f"The values of {len(missing)} recorded keys are not on this machine: {named}."
-        yield Finding("secret store", True, detail)
+        yield Finding("secret store", True, f"The value of {named} is not on this machine.")
     else:
         yield Finding("secret store", True, "It holds the value of every recorded key.")
 
 
 def _proxy(project: Project, connection: Connection) -> Iterator[Finding]:
     seen = health(connection)
-    yield _reached(connection, seen)
+    yield _reached(project.config.proxy.url, seen)
     if not (seen.reachable and seen.litellm):
         return
     yield Finding("database", seen.database is not False, _database(seen), seen.fault.hint if seen.fault else None)
@@ -77,15 +80,13 @@ def _proxy(project: Project, connection: Connection) -> Iterator[Finding]:
         yield _wrong("rights", error)
 
 
-def _reached(connection: Connection, seen: Health) -> Finding:
+def _reached(url: str, seen: Health) -> Finding:
     if seen.reachable and seen.litellm:
         version = f"LiteLLM {seen.version}" if seen.version else "LiteLLM, of a version that it does not tell"
-        return Finding("proxy", True, f"{connection.url} is {version}.")
+        return Finding("proxy", True, f"{url} is {version}.")
     if seen.fault:
         return _wrong("proxy", seen.fault)
-    return Finding(
-        "proxy", False, f"{connection.url} does not answer as LiteLLM does.", "check proxy.url in the config"
-    )
+    return Finding("proxy", False, f"{url} does not answer as LiteLLM does.", "check proxy.url in the config")
 
 
 def _database(seen: Health) -> str:
@@ -104,11 +105,17 @@ def _clock(skew: timedelta) -> Finding:
 
 
 def _models(project: Project, served: frozenset[str]) -> Finding:
-    wanted = {model for key in project.config.keys for model in models_of(key)}
-    missing = sorted(model for model in wanted if not is_served(model, served))
+    missing = {
+        "(sensitive)" if isinstance(key.declared["models"], Sensitive) else model
+        for key in project.config.keys
+        for model in models_of(key)
+        if not is_served(model, served)
+    }
     if not missing:
-        return Finding("models", True, f"The proxy serves all {len(wanted)} models of the config.")
-    detail = f"The proxy does not serve {', '.join(missing)}. It serves {', '.join(sorted(served)[:8]) or 'none'}."
+        return Finding("models", True, "The proxy serves every model of the config.")
+    detail = (
+        f"The proxy does not serve {', '.join(sorted(missing))}. It serves {', '.join(sorted(served)[:8]) or 'none'}."
+    )
     return Finding("models", False, detail, "correct the names in the config, or add the models to the proxy")
 
 

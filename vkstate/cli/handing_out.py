@@ -66,8 +66,10 @@ def _amount(value: Value) -> float | None:
 
 
 def write_created(project: Project, aliases: Collection[Alias], path: Path) -> int:
-    """Write the values of keys that were just made, as ``output --format json`` would; returns how many."""
+    """Write the values of those keys that are recorded now, as ``output --format json`` would; returns how many."""
     state = StateFile(project.state_path).read()
-    text = as_json(handout(project, state, aliases), reveal=True)
-    durable_write(path, text.encode(), mode=0o600)
-    return len(aliases)
+    recorded = [alias for alias in aliases if alias in state.keys]
+    if recorded:
+        text = as_json(handout(project, state, recorded), reveal=True)
+        durable_write(path, text.encode(), mode=0o600)
+    return len(recorded)

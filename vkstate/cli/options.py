@@ -15,9 +15,9 @@ def complete_alias(incomplete: str) -> list[str]:
     """The recorded aliases that begin so, for shell completion; none where there is no readable state here."""
     try:
         keys = json.loads(Path("vkstate.state.json").read_text(encoding="utf-8"))["keys"]
-    except (OSError, ValueError, KeyError, TypeError):
+        return sorted((alias for alias in keys if alias.startswith(incomplete)), key=natural_order)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return []
-    return sorted((alias for alias in keys if alias.startswith(incomplete)), key=natural_order)
 
 
 Target = Annotated[
@@ -56,7 +56,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
 Globs = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[TARGET]...",
+        metavar="TARGET",
         help="Only these keys: alias globs, workshop:NAME or workshop:NAME/MEMBER.",
         autocompletion=complete_alias,
     ),

@@ -33,6 +33,7 @@ def plan(
 
     project = Project(shared)
     wish = Wish(destroy, Selection(tuple(target or ()), tuple(exclude or ())), allow_deletes)
+    project.bound()
     with project.connected() as connection:
         result = planned(project, connection, wish)
     show_plan(project, result.plan, as_json=as_json)

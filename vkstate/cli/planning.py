@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -56,20 +57,45 @@ def planned(project: Project, connection: Connection, wish: Wish) -> Planned:
     state = project.state
     project.bound()
     recorded = Recorded(state.lineage, state.keys, project.store.tokens())
-    _check_targets(wish.selection, recorded, desired)
+    _check_targets(wish.selection, recorded, project)
     proxy = LiteLLMProxy(connection)
     live = _read(proxy, recorded, desired, project.config.proxy.parallelism)
     plan = make_plan(desired, recorded, live, Capabilities(), connection.now())
+    served: frozenset[str] | None = None
     if any(change.needs_request for change in plan.changes) or plan.problems:
-        prove_admin(connection)
-        if plan.of(Action.UPDATE, Action.ADOPT):
-            plan = make_plan(desired, recorded, live, probe(connection), connection.now())
-    return Planned(_checked(plan, project, connection, wish, recorded, desired), state, recorded, desired, proxy)
+        able, served = _asked(connection, plan, models=project.config.proxy.check_models != "off")
+        plan = make_plan(desired, recorded, live, able, connection.now())
+    return Planned(_checked(plan, project, served, wish, recorded, desired), state, recorded, desired, proxy)
 
 
-def _check_targets(selection: Selection, recorded: Recorded, desired: dict[Alias, DesiredKey]) -> None:
+def _asked(connection: Connection, plan: Plan, *, models: bool) -> tuple[Capabilities, frozenset[str] | None]:
+    """What only a plan that writes needs to know, asked at once: the rights, what the server can do, what it serves
+    (None: not asked, as the plan gives nobody a model).
+    """
+    able = Capabilities()
+    served: frozenset[str] | None = None
+
+    def ask_abilities() -> None:
+        nonlocal able
+        able = probe(connection)
+
+    def ask_models() -> None:
+        nonlocal served
+        served = served_models(connection)
+
+    questions: list[Callable[[], None]] = [lambda: prove_admin(connection)]
+    if plan.of(Action.UPDATE, Action.ADOPT):
+        questions.append(ask_abilities)
+    if models and _gives_models(plan):
+        questions.append(ask_models)
+    connection.each(lambda question: question(), questions)
+    return able, served
+
+
+def _check_targets(selection: Selection, recorded: Recorded, project: Project) -> None:
+    """Refuse a target that names nothing. What the config names counts for a destroy too, which may be repeated."""
     members: dict[Alias, Member | None] = {alias: key.member for alias, key in recorded.keys.items()}
-    members |= {alias: key.member for alias, key in desired.items()}
+    members |= {key.alias: key.member for key in project.config.keys}
     if missed := unmatched(selection, list(members.items())):
         raise NothingTargeted(
             f"No key is named by {', '.join(missed)}, neither in the config nor in the state.",
@@ -86,7 +112,7 @@ def _read(proxy: LiteLLMProxy, recorded: Recorded, desired: dict[Alias, DesiredK
 def _checked(
     plan: Plan,
     project: Project,
-    connection: Connection,
+    served: frozenset[str] | None,
     wish: Wish,
     recorded: Recorded,
     desired: dict[Alias, DesiredKey],
@@ -98,8 +124,8 @@ def _checked(
     if wish.destroy:
         return plan
     plan = limit_deletes(plan, recorded=len(recorded.keys), allowed=wish.allow_deletes)
-    if project.config.proxy.check_models != "off" and _gives_models(plan):
-        plan = check_models(plan, served_models(connection), project.config.proxy.check_models)
+    if served is not None and _gives_models(plan):
+        plan = check_models(plan, served, project.config.proxy.check_models)
     return plan
 
 

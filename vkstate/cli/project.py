@@ -93,9 +93,17 @@ class Project:
         with StateLock(self.state_path, timeout, command, waiting=_waiting):
             yield
 
+    def precheck(self) -> None:
+        """See that config and state can be read and go together, before the lock is taken: where they do not, nothing
+        is written. The state that counts is read under the lock.
+        """
+        url = self.config.proxy.url
+        check_binding(StateFile(self.state_path).read(), url)
+
     def bound(self) -> None:
         """See that the state belongs to the configured proxy."""
-        check_binding(self.state, self.config.proxy.url)
+        url = self.config.proxy.url
+        check_binding(self.state, url)
 
     @cached_property
     def is_sandbox(self) -> bool:

@@ -10,6 +10,8 @@ from typing import Annotated, Concatenate, Final, ParamSpec
 
 import typer
 
+from vkstate.cli.boundary import Interrupted
+
 P = ParamSpec("P")
 
 EPILOG: Final = "The options of 'vkstate --help' (-C, --config, --state, --var, …) may stand here too."
@@ -89,7 +91,10 @@ def command(app: typer.Typer, name: str) -> Callable[[Callable[Concatenate[Share
             given = gathered(**{key: values.pop(key) for key in _ANNOTATIONS})  # type: ignore[arg-type]  # typer's types
             outer = ctx.find_root().obj
             shared = given.over(outer) if isinstance(outer, Shared) else given
-            return function(shared, **values)  # type: ignore[arg-type, call-arg]  # typer fills the signature below
+            try:
+                return function(shared, **values)  # type: ignore[arg-type, call-arg]  # typer fills the signature below
+            except KeyboardInterrupt:  # typer would end the run without a word
+                raise Interrupted from None
 
         keyword = inspect.Parameter.KEYWORD_ONLY
         parameters = [

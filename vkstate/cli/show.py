@@ -17,13 +17,14 @@ def show(shared: Shared, as_json: AsJson = False) -> int:
 
     from vkstate.cli.project import Project
     from vkstate.cli.showing import width
-    from vkstate.keys import Recorded
+    from vkstate.keys import Recorded, natural_order
     from vkstate.views.json import dumped
     from vkstate.views.show import state_document, state_text
 
     project = Project(shared)
     state = project.state
-    recorded = Recorded(state.lineage, state.keys, project.store.tokens())
+    keys = {alias: state.keys[alias] for alias in sorted(state.keys, key=natural_order)}
+    recorded = Recorded(state.lineage, keys, project.store.tokens())
     if as_json:
         sys.stdout.write(dumped(state_document(recorded, proxy=state.proxy, serial=state.serial)))
     else:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 import sys
+from dataclasses import replace
 
 from vkstate.cli.project import Project
 from vkstate.cli.terminal import colourful
 from vkstate.executor.outcome import Observer, Outcome
 from vkstate.plan import Plan
 from vkstate.views.human import render_plan
-from vkstate.views.json import dumped, outcome_events, plan_document
+from vkstate.views.json import dumped, line, outcome_events, plan_document
 from vkstate.views.outcome import Command, render_outcome
 from vkstate.views.values import ANSI, PLAIN, Palette
 
@@ -36,10 +37,19 @@ def show_plan(project: Project, plan: Plan, *, as_json: bool = False) -> None:
     sys.stdout.flush()
 
 
+def show_plan_event(project: Project, plan: Plan) -> None:
+    """Print a plan as one line of JSON, among the events of a run."""
+    sys.stdout.write(line({"type": "plan", **plan_document(plan, proxy=project.config.proxy.url)}))
+    sys.stdout.flush()
+
+
 def show_outcome(project: Project, outcome: Outcome, command: Command, *, as_json: bool) -> None:
-    """Print how a run ended."""
-    events = outcome_events(outcome, command) if as_json else None
-    sys.stdout.write(events or "\n" + render_outcome(outcome, command=command, palette=palette(project)))
+    """Print how a run ended. How many keys remain of those to be deleted is the word that a destroy ends with."""
+    if as_json:
+        sys.stdout.write(outcome_events(outcome, command))
+    else:
+        told = outcome if command == "destroy" else replace(outcome, remaining=None)
+        sys.stdout.write("\n" + render_outcome(told, command=command, palette=palette(project)))
     sys.stdout.flush()
 
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import signal
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import Final
 
 from vkstate.executor.stop import Signal, Stop
+
+_STDERR: Final = 2
+_STOPPING: Final = (
+    b"\nStopping: nothing new is started; what is under way is awaited and saved. Once more stops at once.\n"
+)
 
 
 @contextmanager
@@ -20,10 +26,9 @@ def stoppable(stop: Stop) -> Iterator[Stop]:
         if stop.requested:
             raise KeyboardInterrupt
         stop.request(name)
-        print(  # noqa: T201 - said at once, from the handler
-            "\nStopping: nothing new is started; what is under way is awaited and saved. Once more stops at once.",
-            file=sys.stderr,
-        )
+        # Past Python's buffer, which the signal may have found in the middle of a write.
+        with suppress(OSError):
+            os.write(_STDERR, _STOPPING)
 
     before = {number: signal.signal(number, received) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

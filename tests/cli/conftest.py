@@ -1,0 +1,34 @@
+"""What the tests of the command line share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.golden import compare
+from tests.workspace import OWN_VARIABLES, Workspace
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """An empty directory, which is the working directory, and an environment without a word for vkstate."""
+    for name in OWN_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    path = tmp_path / "project"
+    path.mkdir()
+    monkeypatch.chdir(path)
+    return Workspace(path)
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Compares a text with the golden file of this name; the ports of servers on the loopback do not count."""
+    update = bool(request.config.getoption("--update-golden", default=False))
+
+    def check(name: str, text: str) -> None:
+        compare(f"cli/{name}", re.sub(r"(?<=127\.0\.0\.1:)\d+", "PORT", text), update=update)
+
+    return check

@@ -1,0 +1,102 @@
+"""``--target`` and ``--exclude``: a part of the config, and nothing else is touched."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.workspace import Workspace
+
+CONFIG = """\
+proxy: {url: 'sandbox://'}
+keys:
+  one: {models: [gpt-4]}
+  two: {models: [gpt-4]}
+workshops:
+  red: {members: [ada, bob], models: [gpt-4]}
+  blue/2024: {count: 3, models: [gpt-4]}
+"""
+EVERYTHING = ["blue/2024-user1", "blue/2024-user2", "blue/2024-user3", "one", "red-ada", "red-bob", "two"]
+
+
+@pytest.fixture
+def project(workspace: Workspace) -> Workspace:
+    """Two keys and two workshops."""
+    workspace.configure(CONFIG)
+    return workspace
+
+
+@pytest.mark.parametrize(
+    ("options", "chosen"),
+    [
+        (("--target", "one"), ["one"]),
+        (("--target", "one", "--target", "two"), ["one", "two"]),
+        (("--target", "*user[12]"), ["blue/2024-user1", "blue/2024-user2"]),
+        (("--target", "workshop:red"), ["red-ada", "red-bob"]),
+        (("--target", "workshop:red/bob"), ["red-bob"]),
+        (("--target", "workshop:blue/2024"), ["blue/2024-user1", "blue/2024-user2", "blue/2024-user3"]),
+        (("--target", "workshop:blue/2024/user3"), ["blue/2024-user3"]),
+        (("--target", "workshop:*/user*", "--exclude", "*1"), ["blue/2024-user2", "blue/2024-user3"]),
+        (("--exclude", "workshop:*"), ["one", "two"]),
+        (("--exclude", "one", "--exclude", "red-*", "--exclude", "workshop:blue/2024"), ["two"]),
+        ((), EVERYTHING),
+    ],
+)
+def test_apply_and_destroy_a_part(project: Workspace, options: tuple[str, ...], chosen: list[str]) -> None:
+    planned = project.ok("plan", "--json", *options).document
+    assert sorted(change["alias"] for change in planned["changes"]) == chosen
+    assert sorted(planned["left_out"]) == sorted(set(EVERYTHING) - set(chosen))
+    project.ok("apply", "--auto-approve", *options)
+    assert sorted(project.keys) == chosen
+    assert project.run("plan", "--detailed-exitcode", *options).code == 0
+    project.ok("apply", "--auto-approve")
+    tokens = project.tokens
+    project.ok("destroy", "--auto-approve", *options)
+    left = sorted(set(EVERYTHING) - set(chosen))
+    assert project.tokens == {alias: tokens[alias] for alias in left}
+    assert sorted(row["key_alias"] for row in project.sandbox().listed(size=100)["keys"]) == left
+
+
+def test_what_is_left_out_is_said(project: Workspace) -> None:
+    assert project.ok("plan", "--target", "workshop:red").stdout == (
+        "On sandbox://:\n"
+        "\n"
+        "+ red-{ada,bob}  models=[gpt-4] duration=30d\n"
+        "\n"
+        "5 keys are left out, as the targets ask: blue/2024-user{1..3}, one, two.\n"
+        "Not counting the 5 keys left out: 2 keys without a budget: red-{ada,bob}.\n"
+        "\n"
+        "Plan: 2 to create, 0 to update, 0 to replace, 0 to delete.\n"
+    )
+
+
+@pytest.mark.parametrize("option", ["--target", "--exclude"])
+@pytest.mark.parametrize("target", ["three", "ONE", "workshop:green", "workshop:red/carol", "red-adaa", "workshop:one"])
+def test_a_target_that_names_nothing(project: Workspace, option: str, target: str) -> None:
+    before = project.files()
+    for command in (("plan",), ("apply", "--auto-approve"), ("destroy", "--auto-approve")):
+        ran = project.run(*command, option, "one", option, target)
+        assert (ran.code, ran.stdout) == (64, ""), command
+        assert ran.stderr.splitlines()[-3:] == [
+            "error: a target matches nothing",
+            f"  No key is named by {target}, neither in the config nor in the state.",
+            "hint: vkstate state list shows the aliases; quote a glob, so that the shell leaves it alone",
+        ]
+    after = project.files()
+    assert {name: after[name] for name in before} == before
+    assert project.sandbox().listed()["total_count"] == 0
+
+
+def test_output_and_state_list_take_targets(project: Workspace) -> None:
+    project.apply()
+    assert project.ok("state", "list", "workshop:red").stdout == "red-ada\nred-bob\n"
+    assert project.ok("state", "list", "workshop:red", "o*").stdout == "one\nred-ada\nred-bob\n"
+    document = project.ok("output", "*user*", "--exclude", "*2", "--json").document
+    assert [key["alias"] for key in document["keys"]] == ["blue/2024-user1", "blue/2024-user3"]
+    for command in (("output", "three"), ("output", "--exclude", "three"), ("state", "list", "three")):
+        ran = project.run(*command)
+        assert (ran.code, ran.stdout) == (1, "")
+        assert ran.stderr == (
+            "error: no recorded key is named so\n"
+            "  vkstate.state.json records no key that matches three.\n"
+            "hint: vkstate state list shows what is recorded\n"
+        )

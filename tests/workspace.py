@@ -1,0 +1,176 @@
+"""A project directory under test: the command line run in it, and all that it leaves there."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.contract.proxies import Proxy, token_of
+from tests.front import sandbox_at
+from vkstate.cli.app import run
+
+Json = Any
+"""A document as it was printed: the tests compare it, nothing else touches it."""
+
+NOTE = "note: sandbox:// is the key server embedded in vkstate, for trying and testing; its keys open nothing.\n"
+"""What every command that talks to the sandbox says first."""
+
+OWN_VARIABLES = ("CI", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LITELLM_MASTER_KEY", "TERM", "PYTHONIOENCODING")
+"""Of the environment that the tests were started in, these would change what vkstate does."""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a run of ``vkstate`` ended."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def document(self) -> Json:
+        """All of stdout as one JSON document."""
+        return json.loads(self.stdout)
+
+    @property
+    def events(self) -> list[Json]:
+        """Stdout as one JSON document a line."""
+        return [json.loads(line) for line in self.stdout.splitlines()]
+
+    @property
+    def last_line(self) -> str:
+        """The last line of stdout."""
+        return self.stdout.splitlines()[-1]
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A directory to run ``vkstate`` in. The tests' own working directory is this one."""
+
+    path: Path
+    environ: dict[str, str] = field(default_factory=dict)
+    """For processes that are started; runs in this process see the environment as it is."""
+
+    def run(self, *arguments: str) -> Ran:
+        """Run the command line in this process, without a terminal."""
+        out, err = io.StringIO(), io.StringIO()
+        with redirect_stdout(out), redirect_stderr(err):
+            code = run(arguments)
+        return Ran(code, out.getvalue(), err.getvalue())
+
+    def ok(self, *arguments: str) -> Ran:
+        """Run the command line and expect exit code 0."""
+        ran = self.run(*arguments)
+        assert ran.code == 0, ran
+        return ran
+
+    def converged(self, *arguments: str) -> None:
+        """Plan, and expect to find nothing to do."""
+        ran = self.run("plan", "--detailed-exitcode", *arguments)
+        assert (ran.code, ran.last_line) == (0, "No changes. The proxy matches the configuration."), ran
+
+    def apply(self, *arguments: str) -> Ran:
+        """Apply, and see that a second plan finds nothing to do."""
+        ran = self.ok("apply", "--auto-approve", *arguments)
+        self.converged()
+        return ran
+
+    def process(self, *arguments: str, environ: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+        """Start the command line as a process of its own, without a terminal."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "vkstate", *arguments],
+            cwd=self.path,
+            env=self.child_environ(environ),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+        )
+
+    def run_process(self, *arguments: str, environ: Mapping[str, str] | None = None, seconds: float = 20) -> Ran:
+        """Run the command line as a process of its own, without a terminal."""
+        with self.process(*arguments, environ=environ) as process:
+            try:
+                stdout, stderr = process.communicate(timeout=seconds)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
+        return Ran(process.returncode, stdout, stderr)
+
+    def child_environ(self, environ: Mapping[str, str] | None = None) -> dict[str, str]:
+        """The environment of a process that is started here."""
+        return {**os.environ, **self.environ, **(environ or {})}
+
+    def write(self, name: str, text: str) -> Path:
+        """Write a file."""
+        path = self.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def configure(self, text: str) -> None:
+        """Write the config, and an empty state if there is none."""
+        self.write("vkstate.yaml", text)
+        if not self.state_path.exists():
+            self.ok("init")
+
+    @property
+    def state_path(self) -> Path:
+        return self.path / "vkstate.state.json"
+
+    @property
+    def state(self) -> Json:
+        """The state as it is on disk."""
+        return json.loads(self.state_path.read_text(encoding="utf-8"))
+
+    @property
+    def keys(self) -> dict[str, Json]:
+        """The recorded keys by alias."""
+        found: dict[str, Json] = self.state["keys"]
+        return found
+
+    @property
+    def tokens(self) -> dict[str, str]:
+        """The recorded tokens by alias."""
+        return {alias: record["token"] for alias, record in self.keys.items()}
+
+    @property
+    def stored(self) -> dict[str, str]:
+        """The key values of the secret store, by token."""
+        store = self.path / ".vkstate" / "keys.json"
+        if not store.exists():
+            return {}
+        return {token: entry["key"] for token, entry in json.loads(store.read_text())["keys"].items()}
+
+    @property
+    def values(self) -> dict[str, str]:
+        """The key values of the recorded keys, by alias, as far as the secret store knows them."""
+        stored = self.stored
+        return {alias: stored[token] for alias, token in self.tokens.items() if token in stored}
+
+    def files(self) -> dict[str, tuple[int, bytes]]:
+        """Every file below the directory: its permission bits and its bytes."""
+        return {
+            str(path.relative_to(self.path)): (stat.S_IMODE(path.lstat().st_mode), path.read_bytes())
+            for path in sorted(self.path.rglob("*"))
+            if path.is_file()
+        }
+
+    def sandbox(self) -> Proxy:
+        """The project's own sandbox, spoken to past vkstate, with the master key."""
+        (self.path / ".vkstate").mkdir(mode=0o700, exist_ok=True)
+        return sandbox_at(self.path / ".vkstate" / "sandbox.sqlite")
+
+    def consistent(self) -> None:
+        """Every recorded key has a token, and its value is in the store."""
+        for alias, token in self.tokens.items():
+            assert token_of(self.stored[token]) == token, alias
