@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.front import Doing, Drop, Pass, Seen, fronted, rows_of
+from tests.front import Doing, Drop, Front, Pass, Seen, fronted, rows_of
 from tests.workspace import NOTE, Workspace
 from vkstate.sandbox.settings import DEFAULT_MASTER_KEY
 
@@ -22,30 +23,47 @@ def project(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     return workspace
 
 
-def test_creates_are_refused(project: Workspace) -> None:
+def _behind(front: Front, count: int) -> str:
+    return CONFIG.replace("sandbox://", front.url) % count
+
+
+@pytest.fixture
+def front(project: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Front]:
+    """The project's proxy, reached over HTTP as a real one is."""
+    monkeypatch.setenv("LITELLM_MASTER_KEY", DEFAULT_MASTER_KEY)
+    with fronted(tmp_path / "elsewhere.sqlite", lambda _: Pass()) as front:
+        project.write("vkstate.yaml", _behind(front, 2))
+        yield front
+
+
+def test_creates_are_refused(project: Workspace, front: Front) -> None:
     ran = project.run("apply", "--auto-approve")
-    assert (ran.code, ran.stderr) == (
-        1,
-        NOTE
-        + "error: the new key values would be lost\n"
-        + "  CI is set, and this plan makes 2 new key values. The secret store in .vkstate/ is not in git: after this "
-        + "job nobody would know them.\n"
-        + "hint: add --secrets-out FILE and keep that file, or --accept-lost-values\n",
+    assert ran.code == 1
+    assert ran.stderr == (
+        "error: the new key values would be lost\n"
+        "  CI is set, and this plan makes 2 new key values. The secret store in .vkstate/ is not in git: after this "
+        "job nobody would know them.\n"
+        "hint: add --secrets-out FILE and keep that file, or --accept-lost-values\n"
     )
-    assert (project.keys, project.stored, rows_of(project.sandbox())) == ({}, {}, {})
+    assert (project.keys, project.stored, front.writes) == ({}, {}, [])
 
 
-def test_nothing_else_is(project: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_not_those_of_the_sandbox_which_dies_with_its_values(project: Workspace) -> None:
+    project.ok("apply", "--auto-approve")
+    assert len(project.values) == 2
+
+
+def test_nothing_else_is(project: Workspace, front: Front) -> None:
     assert project.run("plan", "--detailed-exitcode").code == 2
     project.ok("apply", "--auto-approve", "--accept-lost-values")
-    project.write("vkstate.yaml", CONFIG % 1)
+    project.write("vkstate.yaml", _behind(front, 1))
     assert project.ok("apply", "--auto-approve").last_line.startswith("Apply complete! 0 created, 0 updated, 0 repl")
     project.ok("apply", "--auto-approve")
     project.ok("destroy", "--auto-approve")
 
 
 @pytest.mark.parametrize("value", ["", "false", "0"])
-def test_where_ci_is_not_meant(project: Workspace, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+def test_where_ci_is_not_meant(project: Workspace, front: Front, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("CI", value)
     project.ok("apply", "--auto-approve")
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -33,6 +34,12 @@ Golden = Callable[[str, str], None]
 def lines_of(*changes: Change) -> list[str]:
     """The lines of changes in a plan's text."""
     return render_plan(plan_of(*changes), proxy=PROXY).split("\n\n")[1].splitlines()
+
+
+def test_a_destroy_without_keys_says_so() -> None:
+    left_out = replace(plan_of(), left_out=(Alias("a"),))
+    assert render_plan(plan_of(), proxy=PROXY, destroy=True) == "Nothing to destroy: no key is recorded.\n"
+    assert render_plan(left_out, proxy=PROXY, destroy=True).endswith("Nothing to destroy.\n")
 
 
 def test_every_action_compact(golden: Golden) -> None:

@@ -80,7 +80,7 @@ def carry_out(project: Project, run: Run, question: Callable[[Planned], str]) ->
         result = planned(project, connection, run.wish)
         plan = result.plan
         if not run.as_json:
-            show_plan(project, plan)
+            show_plan(project, plan, destroy=run.wish.destroy)
         if plan.problems:
             if run.as_json:
                 show_plan_event(project, plan)
@@ -115,6 +115,8 @@ def _keep_values_somewhere(project: Project, run: Run, plan: Plan) -> None:
         _check_writable(run.secrets_out)
         return
     if not _in_ci() or project.store.encrypted or run.accept_lost_values:
+        return
+    if project.is_sandbox:  # its keys lie beside their values, and go with them
         return
     raise ValuesWouldBeLost(
         f"CI is set, and this plan makes {'1 new key value' if minted == 1 else f'{minted} new key values'}. The "

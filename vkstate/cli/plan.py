@@ -36,7 +36,7 @@ def plan(
     project.bound()
     with project.connected() as connection:
         result = planned(project, connection, wish)
-    show_plan(project, result.plan, as_json=as_json)
+    show_plan(project, result.plan, destroy=destroy, as_json=as_json)
     if result.plan.problems:
         return ExitCode.ERROR
     return ExitCode.CHANGES if detailed_exitcode and result.plan.effective else ExitCode.OK

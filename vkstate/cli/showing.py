@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sys
-from dataclasses import replace
 
 from vkstate.cli.project import Project
 from vkstate.cli.terminal import colourful
@@ -26,13 +25,20 @@ def width() -> int:
     return shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else 100
 
 
-def show_plan(project: Project, plan: Plan, *, as_json: bool = False) -> None:
+def show_plan(project: Project, plan: Plan, *, destroy: bool = False, as_json: bool = False) -> None:
     """Print a plan."""
     url = project.config.proxy.url
     if as_json:
         sys.stdout.write(dumped(plan_document(plan, proxy=url)))
     else:
-        text = render_plan(plan, proxy=url, verbose=project.shared.verbose, palette=palette(project), width=width())
+        text = render_plan(
+            plan,
+            proxy=url,
+            destroy=destroy,
+            verbose=project.shared.verbose,
+            palette=palette(project),
+            width=width(),
+        )
         sys.stdout.write(text)
     sys.stdout.flush()
 
@@ -44,12 +50,11 @@ def show_plan_event(project: Project, plan: Plan) -> None:
 
 
 def show_outcome(project: Project, outcome: Outcome, command: Command, *, as_json: bool) -> None:
-    """Print how a run ended. How many keys remain of those to be deleted is the word that a destroy ends with."""
+    """Print how a run ended."""
     if as_json:
         sys.stdout.write(outcome_events(outcome, command))
     else:
-        told = outcome if command == "destroy" else replace(outcome, remaining=None)
-        sys.stdout.write("\n" + render_outcome(told, command=command, palette=palette(project)))
+        sys.stdout.write("\n" + render_outcome(outcome, command=command, palette=palette(project)))
     sys.stdout.flush()
 
 

@@ -39,10 +39,19 @@ class _Item:
     tone: Tone | None = None
 
 
-def render_plan(plan: Plan, *, proxy: str, verbose: bool = False, palette: Palette = PLAIN, width: int = WIDTH) -> str:
+def render_plan(
+    plan: Plan,
+    *,
+    proxy: str,
+    destroy: bool = False,
+    verbose: bool = False,
+    palette: Palette = PLAIN,
+    width: int = WIDTH,
+) -> str:
     """The whole plan, ending in a newline.
 
     :param proxy: the proxy's url, without credentials.
+    :param destroy: the plan is one of a destroy, which desires nothing.
     :param verbose: a block for every key, with every attribute in full; else one line for members that change alike.
     :param width: terminal columns; a line of changes goes on below where it would be longer. Sentences are not broken.
     """
@@ -54,13 +63,15 @@ def render_plan(plan: Plan, *, proxy: str, verbose: bool = False, palette: Palet
         [f"{palette.paint(Tone.WARNING, 'warning:')} {prose(warning)}" for warning in plan.warnings],
         problem_lines(plan.problems, members, palette),
         [*_remarks(plan, members), *(exposure_lines(exposure_of(plan), members) if plan.effective else ())],
-        _ending(plan, palette),
+        _ending(plan, palette, destroy=destroy),
     ]
     return "\n\n".join("\n".join(section) for section in sections if section) + "\n"
 
 
-def summary_line(plan: Plan) -> str:
+def summary_line(plan: Plan, *, destroy: bool = False) -> str:
     """``Plan: 25 to create, 1 to update, 0 to replace, 2 to delete.``, or that nothing is to be done."""
+    if not plan.effective and destroy:
+        return "Nothing to destroy." if plan.changes or plan.left_out else "Nothing to destroy: no key is recorded."
     if not plan.effective:
         return "No changes. The proxy matches the configuration."
     shown = [*_ALWAYS_COUNTED, *(action for action in (Action.ADOPT, Action.FORGET) if plan.counts[action])]
@@ -108,10 +119,10 @@ def _remarks(plan: Plan, members: Mapping[Alias, Member]) -> list[str]:
     return lines
 
 
-def _ending(plan: Plan, palette: Palette) -> list[str]:
+def _ending(plan: Plan, palette: Palette, *, destroy: bool) -> list[str]:
     """The lines that a reader looks for first; the very last says whether and what an apply would do."""
     if not plan.problems:
-        return [palette.paint(Tone.STRONG, summary_line(plan))]
+        return [palette.paint(Tone.STRONG, summary_line(plan, destroy=destroy))]
     refusal = f"This plan cannot be applied: {counted(len(plan.problems), 'problem')} must be solved first."
     return [*([summary_line(plan)] if plan.effective else []), palette.paint(Tone.STRONG, refusal)]
 

@@ -58,7 +58,8 @@ def outcome_line(outcome: Outcome, command: Command = "apply") -> str:
     done = ", ".join(f"{outcome.count(action):,} {DONE[action]}" for action in actions)
     verdict = "complete!" if outcome.complete else "incomplete:"
     lost = "" if outcome.complete else f"; {len(outcome.failed):,} failed, {len(outcome.not_attempted):,} not attempted"
-    return f"{command.capitalize()} {verdict} {done}{lost}.{_remain(outcome)}"
+    remain = _remain(outcome) if command == "destroy" else ""
+    return f"{command.capitalize()} {verdict} {done}{lost}.{remain}"
 
 
 def _remain(outcome: Outcome) -> str:
