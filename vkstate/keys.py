@@ -65,7 +65,7 @@ def natural_order(alias: str) -> tuple[tuple[int, int, str], ...]:
         for part in _NUMBERS.split(alias)
         if part
     )
-    return (*parts, (2, 0, alias))
+    return (*parts, (-1, 0, alias))
 
 
 @dataclass(frozen=True)

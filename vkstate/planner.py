@@ -222,7 +222,8 @@ class _Planner:
 
         Such is what the proxy made where it insists on making values itself, and the answer was lost.
         """
-        return next((row for row in rows if row.stamp and self._made_here(row) and row.stamp.id == have.id), None)
+        free = [row for row in rows if self._made_here(row) and row.token not in self.owners]
+        return next((row for row in free if row.stamp and row.stamp.id == have.id), None)
 
     def _made_here(self, row: LiveKey) -> bool:
         return row.stamp is not None and row.stamp.lineage == self.recorded.lineage
@@ -278,8 +279,8 @@ class _Planner:
         ]
         if expired:
             named = ", ".join(expired[:5]) + (f" and {len(expired) - 5} more" if len(expired) > 5 else "")
-            what = "1 key has expired" if len(expired) == 1 else f"{len(expired)} keys have expired"
-            self.warnings.append(f"{what} and stays so: {named}. A changed duration or expires_at gives time again.")
+            what = "1 key has expired and stays" if len(expired) == 1 else f"{len(expired)} keys have expired and stay"
+            self.warnings.append(f"{what} so: {named}. A changed duration or expires_at gives time again.")
 
     def _described(self, rows: Sequence[LiveKey]) -> str:
         """Whose the keys under an alias are, as far as the proxy tells; of several, that of a foreign one."""

@@ -11,20 +11,20 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from vkstate.differences import came_later, shortfall
 from vkstate.errors import VkstateError
 from vkstate.executor.creation import Answered, create_once
 from vkstate.executor.ledger import Ledger
-from vkstate.executor.orders import create_order, pending_record, ready_record, update_order
+from vkstate.executor.orders import create_order, pending_record
 from vkstate.executor.pool import Effect, Pool, Task
 from vkstate.executor.ports import AnswerLost, ClientValuesRefused, CreateOrder, Journal, Proxy, Refused, Sought
+from vkstate.executor.readback import Readback
 from vkstate.executor.stop import Stop
 from vkstate.keys import Alias, DesiredKey, KeyValue, LiveKey, RecordedKey, Status
-from vkstate.plan import Action, AttributeDiff, Change
+from vkstate.plan import Action, Change
 
 _CLOCK_SLACK: Final = timedelta(seconds=5)
-_ROUNDS: Final = 2
-"""How often a create that was answered and is not there is sent."""
+_SENDS: Final = 2
+"""How often a create is sent that is answered and is not there."""
 
 
 class Creates:
@@ -35,6 +35,7 @@ class Creates:
         ledger: Ledger,
         proxy: Proxy,
         journal: Journal,
+        readback: Readback,
         stop: Stop,
         mint_value: Callable[[], KeyValue],
         mint_id: Callable[[], str],
@@ -51,6 +52,7 @@ class Creates:
         self._answered: dict[Alias, Answered] = {}
         self._started_at = datetime.min.replace(tzinfo=UTC)
         self._server_makes_values = False
+        self._readback = readback
 
     def prepare(self, changes: Sequence[Change]) -> None:
         """Make and keep the values, then record all keys as pending: two durable writes, before the first request."""
@@ -113,10 +115,11 @@ class Creates:
 
     def _note(self, answered: Answered) -> None:
         alias, order = answered.order.alias, answered.order
-        if order.value is None:
+        if answered.value != order.value:
             self._ledger.keep_value(alias, answered.value)
             self._ledger.put(replace(self._ledger.records[alias], token=answered.value.token))
-            self._ledger.save()
+            self._ledger.drop_values([order.value.token] if order.value else [])
+            self._ledger.checkpoint()
         self._answered[alias] = answered
         self._ledger.answered(self._changes[alias])
 
@@ -147,16 +150,21 @@ class Creates:
                 "whose answer is lost is then deleted and made anew."
             )
         order = self._orders[change.alias]
-        self._orders[change.alias] = replace(order, value=None)
         self._ledger.put(replace(self._ledger.records[change.alias], token=None))
-        self._ledger.save()
-        if order.value:
-            self._ledger.drop_values([order.value.token])
+        self._ledger.drop_values([order.value.token] if order.value else [])
+        try:
+            self._ledger.save()
+        except VkstateError as error:
+            self._ledger.troubled(error)
+            self._withdraw(change.alias)
+            self._ledger.failed(change, error)
+            return []
+        self._orders[change.alias] = replace(order, value=None)
         return [self._task(change)]
 
     def confirm(self, pool: Pool) -> None:
-        """Read back what was answered, withdraw where a race was lost, and make good what the proxy left out."""
-        for _ in range(_ROUNDS):
+        """Read back what was answered, settle what is there, and send once more what is not."""
+        for sent in range(1, _SENDS + 1):
             waiting, self._answered = self._answered, {}
             if not waiting:
                 return
@@ -164,103 +172,54 @@ class Creates:
                 absent = self._confirm(waiting, pool)
             except VkstateError as error:
                 self._ledger.troubled(error)
-                absent = [alias for alias in waiting if alias not in self._ledger.results]
-            pool.run(self._resend(self._changes[alias]) for alias in absent)
-        for alias in self._answered:
-            self._ledger.failed(self._changes[alias], _unseen(alias))
+                for alias in waiting:
+                    self._ledger.failed(self._changes[alias], _unread(alias, error))
+                return
+            if sent < _SENDS:
+                pool.run(self._resend(self._changes[alias]) for alias in absent)
+            else:
+                for alias in absent:
+                    self._ledger.failed(self._changes[alias], _unseen(alias))
 
     def _confirm(self, waiting: dict[Alias, Answered], pool: Pool) -> list[Alias]:
-        """Settle every answered create that can be read back, and return the aliases of those that cannot."""
+        """Settle every answered create that can be read back, and return the aliases of those that are not there.
+
+        :raises VkstateError: nothing could be read, and nothing is settled.
+        """
         newest = self._proxy.newest(self._started_at - _CLOCK_SLACK, most=2 * len(waiting) + 200)
         by_token = {row.token: row for row in newest.keys}
-        unlisted = [answered for answered in waiting.values() if answered.value.token not in by_token]
+        unlisted = [_sought(answered) for answered in waiting.values() if answered.value.token not in by_token]
         if unlisted:
-            by_token |= self._proxy.find([_sought(answered) for answered in unlisted])
-        rivals = {alias: [row for row in newest.keys if row.alias == alias] for alias in waiting}
-        if not newest.complete:
-            pool.run(self._look_up(alias, rivals) for alias in waiting)
+            by_token |= self._proxy.find(unlisted)
+        found = {alias: by_token.get(answered.value.token) for alias, answered in waiting.items()}
+        namesakes: dict[str | None, list[LiveKey]] = {}
+        if newest.complete:
+            namesakes = {alias: [] for alias in waiting}
+            for row in newest.keys:
+                namesakes.get(row.alias, []).append(row)
+        else:
+            pool.run((self._look_up(alias, namesakes) for alias, row in found.items() if row), to_the_end=True)
         follow_up: list[Task] = []
-        absent: list[Alias] = []
-        for alias, answered in waiting.items():
-            row = by_token.get(answered.value.token)
-            if row is None:
-                absent.append(alias)
-                continue
-            others = [other for other in rivals[alias] if other.token != row.token]
-            task = self._withdraw_loser(row, alias) if came_later(row, others) else self._created(row, others, alias)
-            follow_up += [task] if task else []
-        self._ledger.save()
+        for alias, there in found.items():
+            if there and alias in namesakes:
+                follow_up += self._readback.settle(self._changes[alias], self._orders[alias], there, namesakes[alias])
+        self._ledger.checkpoint()
         pool.run(follow_up, to_the_end=True)
-        return absent
+        return [alias for alias, there in found.items() if there is None]
 
-    def _look_up(self, alias: Alias, rivals: dict[Alias, list[LiveKey]]) -> Task:
+    def _look_up(self, alias: Alias, namesakes: dict[str | None, list[LiveKey]]) -> Task:
+        """Which keys bear an alias, where a listing cannot tell; without an answer the create stays pending."""
+        change = self._changes[alias]
+
         def work() -> Effect:
             rows = list(self._proxy.find_alias(alias))
-            return lambda: rivals.update({alias: rows})
-
-        return Task((self._changes[alias],), work, self._ledger.troubled, lambda _: None)
-
-    def _withdraw_loser(self, row: LiveKey, alias: Alias) -> Task:
-        """Two keys were made under one alias at the same moment; the earlier one stays, and ours is the later."""
-        change = self._changes[alias]
-        taken = AnswerLost(
-            f"Another key was made under the alias {alias} at the same moment, a little earlier; ours was withdrawn.",
-            hint="plan again: vkstate plan",
-        )
-
-        def work() -> Effect:
-            self._proxy.delete([row.token])
-            if self._proxy.find([Sought(row.token, self._orders[alias].stamp.id, alias)]):
-                raise AnswerLost(f"{alias} exists twice, and the later key, which is ours, could not be withdrawn.")
-            return gone
-
-        def gone() -> None:
-            self._ledger.drop(alias)
-            self._ledger.save()
-            self._ledger.drop_values([row.token])
-            self._ledger.failed(change, taken)
+            return lambda: namesakes.update({alias: rows})
 
         def failed(error: VkstateError) -> None:
-            self._ledger.failed(change, error)
+            self._ledger.troubled(error)
+            self._ledger.failed(change, _unread(alias, error))
 
         return Task((change,), work, failed, lambda why: self._ledger.not_attempted(change, why))
-
-    def _created(self, row: LiveKey, others: Sequence[LiveKey], alias: Alias) -> Task | None:
-        change, order = self._changes[alias], self._orders[alias]
-        if others:
-            self._ledger.notices.append(
-                f"Another key was made under the alias {alias} at the same moment, a little later. Whoever made it "
-                "should delete it; ours stays."
-            )
-        record = ready_record(_desired(change), self._ledger.records[alias], row, self._ledger.lineage, {})
-        self._ledger.put(record)
-        unmet = shortfall(_desired(change), row, expiry=order.expiry, written_at=row.created_at or self._started_at)
-        if not unmet:
-            self._ledger.applied(change)
-            return None
-        return self._repair(change, replace(record), row, unmet)
-
-    def _repair(self, change: Change, record: RecordedKey, row: LiveKey, unmet: tuple[AttributeDiff, ...]) -> Task:
-        """Try once to set what the proxy's own defaults put in place of what was asked; then record it as theirs."""
-        order = update_order(replace(change, live=row), record, self._ledger.lineage, unmet)
-
-        def work() -> Effect:
-            sent_at = self._proxy.now()
-            now = self._proxy.update(order)
-            left = shortfall(_desired(change), now, expiry=order.expiry, written_at=sent_at)
-            return lambda: self._repaired(change, now, left)
-
-        def failed(error: VkstateError) -> None:
-            self._ledger.failed(change, error)
-
-        return Task((change,), work, failed, lambda why: self._ledger.not_attempted(change, why))
-
-    def _repaired(self, change: Change, row: LiveKey, left: tuple[AttributeDiff, ...]) -> None:
-        forced = {diff.path: row.attributes[diff.path] for diff in left if diff.path in row.attributes}
-        record = self._ledger.records[change.alias]
-        self._ledger.put(ready_record(_desired(change), record, row, self._ledger.lineage, forced))
-        kept = ", ".join(diff.path for diff in left)
-        self._ledger.applied(change, f"The proxy keeps its own value of {kept} (server default)." if left else None)
 
 
 def _sought(answered: Answered) -> Sought:
@@ -275,5 +234,13 @@ def _desired(change: Change) -> DesiredKey:
 def _unseen(alias: Alias) -> VkstateError:
     return AnswerLost(
         f"The proxy answered that {alias} was created, but the key cannot be read back. It is recorded as pending.",
+        hint="run vkstate apply again: it settles what is pending",
+    )
+
+
+def _unread(alias: Alias, error: VkstateError) -> VkstateError:
+    return AnswerLost(
+        f"The proxy answered that {alias} was created, but it could not be read back: {error.detail} It is recorded as "
+        "pending.",
         hint="run vkstate apply again: it settles what is pending",
     )

@@ -8,6 +8,8 @@ value.
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -42,14 +44,16 @@ def create_once(proxy: Proxy, order: CreateOrder, stop: Stop) -> Answered:
             made = proxy.create(order)
         except AnswerLost as error:
             lost = error
-            if settled := _settle(proxy, order):
-                return settled
-            _remove_valueless(proxy, order)
+            with _settling(order):
+                if settled := _settle(proxy, order):
+                    return settled
+                _remove_valueless(proxy, order)
         except AliasTaken as error:
-            if settled := _settle(proxy, order):
-                return settled
-            if not _remove_valueless(proxy, order):
-                taken = _whose(proxy, order, error)
+            with _settling(order):
+                if settled := _settle(proxy, order):
+                    return settled
+                taken = None if _remove_valueless(proxy, order) else _whose(proxy, order, error)
+            if taken:
                 raise (_still_lost(lost, taken) if lost else taken) from error
             lost = AnswerLost(f"An earlier answer to the create of {order.alias} was lost.")
         except Refused as error:
@@ -65,6 +69,16 @@ def create_once(proxy: Proxy, order: CreateOrder, stop: Stop) -> Answered:
 def _still_lost(lost: AnswerLost, error: Refused) -> AnswerLost:
     """A refusal does not undo what was sent before it: that one may still arrive."""
     return AnswerLost(f"{lost.detail} When it was sent again: {error.detail}", hint=error.hint)
+
+
+@contextmanager
+def _settling(order: CreateOrder) -> Iterator[None]:
+    """A refusal to read or to delete says nothing about the create: its key may exist."""
+    try:
+        yield
+    except Refused as error:
+        detail = f"The proxy does not let it be known whether {order.alias} was created: {error.detail}"
+        raise AnswerLost(detail, hint=error.hint) from error
 
 
 def _own(order: CreateOrder) -> KeyValue:

@@ -33,7 +33,8 @@ class Deletes:
         self._ledger = ledger
         self._proxy = proxy
         self._journal = journal
-        self._sent: list[Change] = []
+        self._sent: dict[Token, Change] = {}
+        self._skipped = 0
         self._errors: dict[Token, VkstateError] = {}
 
     def report(self, changes: Sequence[Change]) -> None:
@@ -56,20 +57,20 @@ class Deletes:
         if not self._sent:
             return
         try:
-            left = self._settle(self._sent)
+            left = self._settle(list(self._sent.values()))
             again = [change for change in left if not isinstance(self._errors.get(_sought(change).token), Refused)]
             if again:
                 pool.run(self.tasks(again))
                 left = self._settle(left)
         except VkstateError as error:
             self._ledger.troubled(error)
-            for change in self._sent:
+            for change in self._sent.values():
                 if change.alias not in self._ledger.results:
                     self._ledger.failed(change, _unverified(change, error))
             return
         for change in left:
             self._ledger.failed(change, self._why_left(change))
-        self.remaining = len(left)
+        self.remaining = len(left) + self._skipped
 
     def delete_now(self, change: Change) -> None:
         """Delete one key and see that it is gone: the first half of a replacement. Runs in a worker.
@@ -89,23 +90,27 @@ class Deletes:
             self._proxy.delete(tokens)
             return lambda: self._note(changes, None)
 
-        return Task(changes, work, lambda error: self._note(changes, error), lambda why: self._skip(changes, why))
+        return Task(
+            changes, work, lambda error: self._note(changes, error), lambda why: self._skip(changes, why), bulk=True
+        )
 
     def _note(self, changes: Sequence[Change], error: VkstateError | None) -> None:
         """Remember what was sent. Even after an error some keys may be gone: only reading tells."""
-        self._sent.extend(change for change in changes if change not in self._sent)
         for change in changes:
+            token = _sought(change).token
+            self._sent[token] = change
             if error:
-                self._errors[_sought(change).token] = error
+                self._errors[token] = error
             else:
-                self._errors.pop(_sought(change).token, None)
+                self._errors.pop(token, None)
                 self._ledger.answered(change)
         if error and not isinstance(error, AnswerLost | Refused):
             self._ledger.troubled(error)
 
     def _skip(self, changes: Sequence[Change], why: str) -> None:
         for change in changes:
-            if change not in self._sent:
+            if _sought(change).token not in self._sent:
+                self._skipped += 1
                 self._ledger.not_attempted(change, why)
 
     def _settle(self, changes: Sequence[Change]) -> list[Change]:
@@ -117,8 +122,8 @@ class Deletes:
             self._ledger.applied(change)
         if gone:
             self._say_lag()
-            self._ledger.save()
             self._ledger.drop_values(_sought(change).token for change in gone)
+            self._ledger.checkpoint()
         return [change for change in changes if _sought(change).token in live]
 
     def _say_lag(self) -> None:

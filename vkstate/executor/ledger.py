@@ -43,6 +43,7 @@ class Ledger:
         self._monotonic = monotonic
         self._dirty_since: float | None = None
         self._needless: set[Token] = set()
+        self._answered: set[Alias] = set()
 
     @property
     def records(self) -> Mapping[Alias, RecordedKey]:
@@ -67,7 +68,9 @@ class Ledger:
 
     def answered(self, change: Change) -> None:
         """The proxy has answered; the result follows when it is read back."""
-        self._observer.answered(change)
+        if change.alias not in self._answered:
+            self._answered.add(change.alias)
+            self._observer.answered(change)
 
     def applied(self, change: Change, note: str | None = None) -> None:
         self._end(Applied(change, note))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from vkstate.attributes import EXPIRY_PATHS, UNSET, Json, Value, reveal
+from vkstate.attributes import EXPIRY_PATHS, UNSET, Json, Sensitive, Value, reveal, same
 from vkstate.differences import (
     ALIAS_PATH,
     PROTECTION_PATH,
@@ -17,7 +18,7 @@ from vkstate.differences import (
     stamp_json,
 )
 from vkstate.executor.ports import ClosingLine, CreateOrder, Sought, UpdateOrder
-from vkstate.expiry import Expiry, Never, Until
+from vkstate.expiry import Expiry, Never, Until, end_of, expiry_of
 from vkstate.keys import Alias, DesiredKey, KeyValue, LiveKey, Origin, RecordedKey, Stamp, Status, Token
 from vkstate.plan import AttributeDiff, Cause, Change
 
@@ -49,14 +50,15 @@ def pending_record(order: CreateOrder, desired: DesiredKey, since: datetime) -> 
 
 
 def ready_record(
-    desired: DesiredKey, before: RecordedKey, live: LiveKey, lineage: str, defaults: dict[str, Json] | None = None
+    desired: DesiredKey, before: RecordedKey, live: LiveKey, lineage: str, forced: Iterable[AttributeDiff] = ()
 ) -> RecordedKey:
     """What is recorded of a key that was read back as desired.
 
-    :param defaults: by path, what the proxy forces in place of a declared value; None keeps what was recorded.
+    :param forced: where the proxy keeps a value of its own, having been asked for another.
     """
     applied = applied_form(desired, before, lineage)
-    forced = before.server_defaults if defaults is None else defaults
+    defaults = {**before.server_defaults, **_server_values(live, forced)}
+    kept = {path: value for path, value in defaults.items() if path in applied and _shows(live, path, value)}
     return replace(
         before,
         status=Status.READY,
@@ -67,8 +69,23 @@ def ready_record(
         expires_at=live.expires_at,
         prevent_destroy=desired.prevent_destroy,
         pending_since=None,
-        server_defaults={path: value for path, value in forced.items() if path in applied},
+        server_defaults=kept,
     )
+
+
+def _shows(live: LiveKey, path: str, value: Json) -> bool:
+    current = live_value(live, path)
+    return current is not None and same(current.plain, value)
+
+
+def _server_values(live: LiveKey, diffs: Iterable[AttributeDiff]) -> dict[str, Json]:
+    """By path, what the proxy holds where something else was asked for."""
+    return {diff.path: current.plain for diff in diffs if (current := live_value(live, diff.path)) is not None}
+
+
+def until_made_good(record: RecordedKey, expiry: Expiry | None, live: LiveKey) -> RecordedKey:
+    """The record of a key that does not end as it should: with the end that it should have, so that it is missed."""
+    return replace(record, expires_at=end_of(expiry, live.created_at)) if expiry and live.created_at else record
 
 
 def adopted_record(change: Change, lineage: str) -> RecordedKey:
@@ -86,17 +103,20 @@ def adopted_record(change: Change, lineage: str) -> RecordedKey:
             origin=Origin.ADOPTED,
             applied=_as_live(desired, live),
         )
-    applied = before.applied
     adopted = ready_record(desired, before, live, lineage)
-    return replace(adopted, applied=applied, member=before.member) if change.needs_request else adopted
+    if not change.needs_request:
+        return adopted
+    adopted = replace(adopted, applied=before.applied, member=before.member)
+    moves = any(diff.path in EXPIRY_PATHS and not diff.already_live for diff in change.diffs)
+    return until_made_good(adopted, expiry_of(before.applied), live) if moves else adopted
 
 
 def _as_live(desired: DesiredKey, live: LiveKey) -> dict[str, Value]:
-    """The declared attributes with the values that the proxy holds; what it cannot show is left out."""
+    """The declared attributes with the values that the proxy holds; without what it cannot show, and what is secret."""
     shown: dict[str, Value] = {}
-    for path in desired.declared:
+    for path, declared in desired.declared.items():
         current = live_value(live, path)
-        if current is not None and current.value is not UNSET:
+        if current is not None and current.value is not UNSET and not isinstance(declared, Sensitive):
             shown[path] = current.value
     return shown
 

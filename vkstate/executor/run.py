@@ -16,18 +16,19 @@ from datetime import datetime
 from typing import Final
 
 from vkstate.attributes import EXPIRY_PATHS
-from vkstate.differences import shortfall
+from vkstate.differences import ALIAS_PATH, STAMP_PATH, shortfall
 from vkstate.errors import VkstateError
 from vkstate.executor.creates import Creates
 from vkstate.executor.deletes import Deletes
 from vkstate.executor.ledger import Ledger
-from vkstate.executor.orders import adopted_record, ready_record, update_order
+from vkstate.executor.orders import adopted_record, update_order
 from vkstate.executor.outcome import Observer, Outcome, Silent
 from vkstate.executor.pool import Effect, Pool, Task
 from vkstate.executor.ports import AnswerLost, Journal, Proxy, Refused, UpdateOrder
+from vkstate.executor.readback import Readback
 from vkstate.executor.stop import Stop
 from vkstate.keys import KeyValue, LiveKey, Recorded, mint_id, mint_value
-from vkstate.plan import Action, Change, Plan
+from vkstate.plan import Action, Cause, Change, Plan
 
 PARALLELISM: Final = 8
 """Requests at a time: four take nearly all that one LiteLLM process has, more than eight only add latency."""
@@ -84,12 +85,16 @@ class _Run:
     stop: Stop
     minting: Minting
     ledger: Ledger = field(init=False)
+    readback: Readback = field(init=False)
     creates: Creates = field(init=False)
     deletes: Deletes = field(init=False)
 
     def __post_init__(self) -> None:
         self.ledger = Ledger(self.recorded, self.journal, self.observer)
-        self.creates = Creates(self.ledger, self.proxy, self.journal, self.stop, self.minting.value, self.minting.id)
+        self.readback = Readback(self.ledger, self.proxy)
+        self.creates = Creates(
+            self.ledger, self.proxy, self.journal, self.readback, self.stop, self.minting.value, self.minting.id
+        )
         self.deletes = Deletes(self.ledger, self.proxy, self.journal)
 
     def execute(self) -> Outcome:
@@ -140,8 +145,8 @@ class _Run:
                     self.ledger.put(adopted_record(change, self.plan.lineage))
                     if not change.needs_request:
                         self.ledger.applied(change)
-                case Action.UPDATE if not change.needs_request:
-                    self._updated(change, change.live)
+                case Action.UPDATE if not change.needs_request and change.live:
+                    self.readback.record(change, change.live)
                 case _:
                     pass
         self.ledger.save_if_due()
@@ -150,9 +155,9 @@ class _Run:
         order = update_order(change, self.ledger.records[change.alias], self.plan.lineage, change.diffs)
 
         def work() -> Effect:
-            sent_at = self.proxy.now()
             row = self.proxy.update(order)
-            return lambda: self._verify_update(change, order, row, sent_at)
+            answered_at = self.proxy.now()
+            return lambda: self._verify_update(change, order, row, answered_at)
 
         def failed(error: VkstateError) -> None:
             if not isinstance(error, Refused | AnswerLost):
@@ -161,22 +166,24 @@ class _Run:
 
         return Task((change,), work, failed, lambda why: self.ledger.not_attempted(change, why))
 
-    def _verify_update(self, change: Change, order: UpdateOrder, row: LiveKey, sent_at: datetime) -> None:
+    def _verify_update(self, change: Change, order: UpdateOrder, row: LiveKey, answered_at: datetime) -> None:
         desired = change.desired
         assert desired is not None  # noqa: S101 - only a desired key is updated
-        unmet = shortfall(desired, row, cleared=order.clear, expiry=order.expiry, written_at=sent_at)
-        refused = [diff.path for diff in unmet if diff.path in order.clear or diff.path in order.assign]
-        if order.expiry is not None:
-            refused += [diff.path for diff in unmet if diff.path in EXPIRY_PATHS]
+        unmet = shortfall(desired, row, cleared=order.clear, expiry=order.expiry, written_at=answered_at)
+        asked = {*order.assign, *order.clear, *EXPIRY_PATHS}
+        unmet = tuple(diff for diff in unmet if diff.path in asked)
+        refused = [diff.path for diff in unmet if not _is_second_try(change, diff.path)]
+        refused += [ALIAS_PATH] if ALIAS_PATH in order.assign and row.alias != desired.alias else []
+        refused += [STAMP_PATH] if STAMP_PATH in order.assign and row.stamp != order.stamp else []
         if refused:
             words = f"LiteLLM answered that {change.alias} was updated, and still holds the old {', '.join(refused)}."
             self.ledger.failed(change, Refused(words))
         else:
-            self._updated(change, row)
+            self.readback.record(change, row, unmet)
 
-    def _updated(self, change: Change, row: LiveKey | None) -> None:
-        assert change.desired is not None  # noqa: S101 - only a desired, live key is updated
-        assert row is not None  # noqa: S101
-        record = self.ledger.records[change.alias]
-        self.ledger.put(ready_record(change.desired, record, row, self.plan.lineage))
-        self.ledger.applied(change)
+
+def _is_second_try(change: Change, path: str) -> bool:
+    """Whether the proxy was asked for this before: what it keeps of its own then is a default that it forces."""
+    paths = EXPIRY_PATHS if path in EXPIRY_PATHS else {path}
+    causes = {diff.cause for diff in change.diffs if diff.path in paths}
+    return change.action is Action.ADOPT or causes == {Cause.OUTSIDE}

@@ -1,0 +1,99 @@
+"""What holds for every test: the home directory and the network are out of bounds, and the canary stays in its cage."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Generator, Iterator
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from hypothesis import settings
+
+from tests.factories import CANARY
+
+settings.register_profile("steady", derandomize=True, database=None, deadline=None)
+settings.register_profile("explore", max_examples=5000, database=None, deadline=None)
+settings.load_profile("steady")
+
+_breaches: list[str] = []
+_home: list[str] = []
+_allowed_hosts = {"", "localhost", urlsplit(os.environ.get("VKSTATE_LIVE_URL", "")).hostname or ""}
+
+
+class OutOfBounds(BaseException):
+    """A test touched the home directory or the network; no ``except Exception`` of the code under test hides it."""
+
+
+def _breach(what: str) -> None:
+    _breaches.append(what)
+    raise OutOfBounds(what)
+
+
+def _is_loopback(host: object) -> bool:
+    text = host.decode() if isinstance(host, bytes) else str(host or "")
+    try:
+        return ip_address(text.partition("%")[0]).is_loopback
+    except ValueError:
+        # Names below .invalid exist nowhere (RFC 6761); looking one up is how a test makes a host unknown.
+        return text in _allowed_hosts or text.endswith(".invalid")
+
+
+def _watch(event: str, arguments: tuple[object, ...]) -> None:
+    """An audit hook: it can be neither mocked away nor forgotten."""
+    if event == "open" and _home and isinstance(arguments[0], str | bytes):
+        path = os.path.abspath(os.fsdecode(arguments[0]))
+        if path.startswith(_home[0] + os.sep):
+            _breach(f"opens {path}")
+    elif event in ("socket.connect", "socket.sendto"):
+        address = arguments[1]
+        if isinstance(address, tuple) and not _is_loopback(address[0]):
+            _breach(f"connects to {address[0]}")
+    elif event == "socket.getaddrinfo" and not _is_loopback(arguments[0]):
+        _breach(f"looks up {arguments[0]!r}")
+
+
+sys.addaudithook(_watch)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home directory that is empty and stays so: no file of the developer's own is read, and none is written."""
+    path = tmp_path_factory.mktemp("home")
+    before = os.environ.get("HOME")
+    os.environ["HOME"] = str(path)
+    _home.append(str(path))
+    try:
+        yield path
+        assert list(path.iterdir()) == []
+    finally:
+        _home.clear()
+        if before is None:
+            del os.environ["HOME"]
+        else:
+            os.environ["HOME"] = before
+
+
+@pytest.fixture(autouse=True)
+def bounds() -> Iterator[None]:
+    """Fails a test whose breach was swallowed somewhere, as in a thread."""
+    _breaches.clear()
+    yield
+    assert _breaches == []
+
+
+@pytest.fixture
+def canary() -> str:
+    """A key value that may turn up in no output, log, error, state, plan or repr."""
+    return CANARY
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.outcome == "passed" and any(CANARY in text for _, text in report.sections):
+        report.outcome = "failed"
+        report.longrepr = "the canary secret was printed or logged"
+    return report

@@ -1,0 +1,340 @@
+"""The truth table, row by row, and what a plan says besides its changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import pytest
+
+from tests.factories import (
+    CREATED,
+    ENDS,
+    FOREIGN_LINEAGE,
+    NOW,
+    desired,
+    foreign,
+    id_of,
+    live,
+    participant,
+    pending,
+    planned,
+    recorded,
+)
+from vkstate.attributes import Value
+from vkstate.keys import Alias, DesiredKey, LiveKey, RecordedKey, Token
+from vkstate.plan import Action, Plan, Problem, Reason
+
+STATE_BEHIND = Problem(
+    "a exists on the proxy and was made by this project, but this state does not know it: the state is behind.",
+    "get the newest state (git pull), then plan again",
+    Alias("a"),
+)
+REPLACED = Problem(
+    "a was replaced outside vkstate: the recorded key is gone, and a key (created by alice, user_id a@example.com) "
+    "bears its alias. vkstate neither changes nor deletes a key that it did not make.",
+    "delete or rename the other key in LiteLLM, or leave it out: --exclude a",
+    Alias("a"),
+)
+NOT_OURS = Problem(
+    "vkstate.yaml:12:3: the alias a exists on the proxy and is not ours: a key (created by alice, user_id "
+    "a@example.com).",
+    "choose another alias, or delete that key in LiteLLM, or leave it out: --exclude a",
+    Alias("a"),
+)
+PROTECTED = Problem(
+    "a is protected by lifecycle.prevent_destroy, and this plan would delete it. The protection is kept in the state, "
+    "so that it outlives the key's entry in the config.",
+    "put a back with prevent_destroy: false and apply, or leave it out: --exclude a",
+    Alias("a"),
+)
+TAKEN = (
+    "a: the key that vkstate made is gone, and another key bears its alias. The record is dropped; the other key is "
+    "left alone."
+)
+
+WANT = desired("a")
+READY = recorded("a")
+PENDING = pending("a")
+TOKENLESS = pending("a", no_token=True)
+OURS = live("a")
+THEIRS = foreign("a")
+THEIRS_FIRST = foreign("a", created_at=CREATED - timedelta(milliseconds=1))
+THEIRS_LATER = foreign("a", created_at=CREATED + timedelta(milliseconds=1))
+THEIRS_LOWER, THEIRS_HIGHER = (replace(THEIRS, token=Token(digit * 64)) for digit in "0f")
+STAMPED = live("a", name="made by the proxy")
+"""Carries our lineage and the record's id, and has another token than the record."""
+OURS_UNKNOWN = live("a", name="of another clone", key_id="ffffffffffffffff")
+PROTECTED_KEY = recorded("a", prevent_destroy=True)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the truth table: what there is, and what becomes of it."""
+
+    name: str
+    want: DesiredKey | None
+    have: RecordedKey | None
+    rows: Sequence[LiveKey] = ()
+    values: Sequence[str] = ()
+    expected: tuple[Action, Reason] | Problem | None = None
+    unmanaged: int = 0
+    warning: str | None = None
+
+
+DELETE = (Action.DELETE, Reason.NOT_DESIRED)
+GONE = (Action.FORGET, Reason.GONE)
+KEPT = (Action.NO_OP, Reason.UNSETTLED)
+UPDATE = (Action.UPDATE, Reason.DIFFERS)
+LOST = (Action.DELETE, Reason.LOST_RACE)
+SAME = (Action.NO_OP, Reason.MATCHES)
+RESUME = (Action.ADOPT, Reason.INTERRUPTED)
+REPLACE = (Action.REPLACE, Reason.INTERRUPTED)
+
+TABLE = [
+    Row("no, no, nothing", None, None),
+    Row("no, no, yes", None, None, [THEIRS], unmanaged=1),
+    Row("no, no, our own lineage", None, None, [OURS], unmanaged=1),
+    Row("no, ready, its token", None, READY, [OURS], expected=DELETE),
+    Row("no, ready, its token renamed", None, READY, [live("b", name="a")], expected=DELETE),
+    Row("no, ready, its token and its alias", None, READY, [OURS, THEIRS], (), DELETE, 1),
+    Row("no, ready, protected", None, PROTECTED_KEY, [OURS], expected=PROTECTED),
+    Row("no, ready, protected but gone", None, PROTECTED_KEY, expected=GONE),
+    Row("no, ready, nothing", None, READY, expected=GONE),
+    Row("no, ready, its alias", None, READY, [THEIRS], (), (Action.FORGET, Reason.TAKEN_OVER), 1, TAKEN),
+    Row("no, pending, its token", None, PENDING, [OURS], expected=DELETE),
+    Row("no, pending, its token, protected", None, pending("a", prevent_destroy=True), [OURS], expected=PROTECTED),
+    Row("no, pending, its stamp", None, TOKENLESS, [STAMPED], expected=DELETE),
+    Row("no, pending, nothing", None, PENDING, expected=KEPT),
+    Row("no, pending, its alias", None, PENDING, [THEIRS], (), KEPT, 1),
+    Row(
+        "no, pending, nothing for long",
+        None,
+        pending("a", since=NOW - timedelta(minutes=10)),
+        expected=(Action.FORGET, Reason.NEVER_SENT),
+    ),
+    Row(
+        "no, pending, nothing for almost long",
+        None,
+        pending("a", since=NOW - timedelta(minutes=10) + timedelta(milliseconds=1)),
+        expected=KEPT,
+    ),
+    Row("no, pending, since ever", None, pending("a", since=None), expected=(Action.FORGET, Reason.NEVER_SENT)),
+    Row("yes, no, nothing", WANT, None, expected=(Action.CREATE, Reason.NEW)),
+    Row("yes, no, its alias", WANT, None, [THEIRS], (), NOT_OURS, 1),
+    Row("yes, no, ours", WANT, None, [OURS], ["a"], (Action.ADOPT, Reason.STATE_BEHIND)),
+    Row("yes, no, ours without its value", WANT, None, [OURS], (), STATE_BEHIND, 1),
+    Row("yes, ready, its token", WANT, READY, [OURS], expected=SAME),
+    Row("yes, ready, its token, differs", desired("a", max_budget=5), READY, [OURS], (), UPDATE),
+    Row("yes, ready, its token renamed", WANT, READY, [live("b", name="a")], (), UPDATE),
+    Row("yes, ready, its token and its alias", WANT, READY, [OURS, THEIRS_FIRST], (), SAME, 1),
+    Row("yes, ready, nothing", WANT, READY, expected=(Action.CREATE, Reason.MISSING)),
+    Row("yes, ready, its alias", WANT, READY, [THEIRS], (), REPLACED, 1),
+    Row("yes, ready, its alias in our name", WANT, READY, [OURS_UNKNOWN], (), STATE_BEHIND, 1),
+    Row("yes, pending, its token", WANT, PENDING, [OURS], expected=RESUME),
+    Row("yes, pending, both, ours first", WANT, PENDING, [OURS, THEIRS_LATER], (), RESUME, 1),
+    Row("yes, pending, both at once, ours lower", WANT, PENDING, [OURS, THEIRS_HIGHER], (), RESUME, 1),
+    Row("yes, pending, both at once, ours higher", WANT, PENDING, [OURS, THEIRS_LOWER], (), LOST, 1),
+    Row("yes, pending, both, theirs first", WANT, PENDING, [OURS, THEIRS_FIRST], (), LOST, 1),
+    Row("yes, pending, nothing", WANT, PENDING, expected=(Action.CREATE, Reason.NEVER_SENT)),
+    Row("yes, pending, nothing, no token", WANT, TOKENLESS, expected=(Action.CREATE, Reason.NEVER_SENT)),
+    Row("yes, pending, its alias", WANT, PENDING, [THEIRS], (), NOT_OURS, 1),
+    Row("yes, pending, its stamp, no token", WANT, TOKENLESS, [STAMPED], (), REPLACE),
+    Row("yes, pending, its stamp, token known", WANT, PENDING, [STAMPED], (), REPLACE),
+    Row("yes, pending, its stamp, value known", WANT, TOKENLESS, [STAMPED], ["made by the proxy"], RESUME),
+    Row("yes, pending, its stamp and its alias", WANT, TOKENLESS, [STAMPED, THEIRS], (), LOST, 1),
+]
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
+def test_the_truth_table(row: Row) -> None:
+    have = [row.have] if row.have else []
+    result = planned([row.want] if row.want else [], have, row.rows, values=row.values)
+    actual = [(change.action, change.reason) for change in result.changes]
+    assert actual == ([row.expected] if isinstance(row.expected, tuple) else [])
+    assert result.problems == ((row.expected,) if isinstance(row.expected, Problem) else ())
+    assert result.warnings == ((row.warning,) if row.warning else ())
+    assert result.unmanaged == row.unmanaged
+
+
+def test_a_change_carries_all_that_was_known_when_it_was_decided() -> None:
+    [change] = planned([WANT], [READY], [OURS]).changes
+    assert (change.desired, change.recorded, change.live) == (WANT, READY, OURS)
+    [change] = planned([], [READY], [OURS]).changes
+    assert (change.desired, change.recorded, change.live) == (None, READY, OURS)
+
+
+def test_the_live_key_of_a_stamp_is_that_of_the_change() -> None:
+    [change] = planned([WANT], [TOKENLESS], [STAMPED, THEIRS]).changes
+    assert change.live == STAMPED
+
+
+def test_an_update_without_a_request_is_no_request() -> None:
+    [change] = planned([desired("a", max_budget=5)], [READY], [live("a", max_budget=5)]).changes
+    assert (change.action, change.needs_request) == (Action.UPDATE, False)
+
+
+def test_two_keys_of_others_under_one_alias_are_both_counted() -> None:
+    [problem] = planned([WANT], [], [THEIRS, foreign("a", name="second")]).problems
+    assert problem.detail == (
+        "vkstate.yaml:12:3: the alias a exists on the proxy and is not ours: 2 keys (created by alice, user_id "
+        "a@example.com)."
+    )
+
+
+def test_of_two_keys_the_foreign_one_is_described() -> None:
+    for name in ("x", "y", "z"):
+        [problem] = planned([WANT], [], [OURS, foreign("a", name=name)]).problems
+        assert problem.detail.endswith("not ours: 2 keys (created by alice, user_id a@example.com).")
+
+
+def test_a_key_of_another_project_is_named_as_such() -> None:
+    other = live("a", {}, name="x", lineage=FOREIGN_LINEAGE, created_by=None)
+    [problem] = planned([WANT], [], [other]).problems
+    assert problem.detail.endswith(f"not ours: a key (managed by another vkstate project, lineage {FOREIGN_LINEAGE}).")
+    bare = replace(other, stamp=None)
+    [problem] = planned([WANT], [], [bare]).problems
+    assert problem.detail.endswith("not ours: a key.")
+
+
+def test_our_key_under_an_alias_that_another_desired_key_wants_is_not_adopted_twice() -> None:
+    renamed = live("b", name="a")
+    result = planned([desired("a"), desired("b")], [READY], [renamed], values=["a"])
+    assert [(change.alias, change.action) for change in result.changes] == [("a", Action.UPDATE)]
+    words = "the alias b is borne by the key that the state records as a: it was renamed outside vkstate."
+    hint = "settle a first, with --exclude b; then apply again"
+    assert result.problems == (Problem(f"vkstate.yaml:12:3: {words}", hint, Alias("b")),)
+
+
+def test_keys_that_swapped_their_aliases_are_a_problem_each() -> None:
+    rows = [live("b", name="a"), live("a", name="b")]
+    result = planned([desired("a"), desired("b")], [recorded("a"), recorded("b")], rows)
+    assert result.changes == ()
+    assert [problem.detail for problem in result.problems] == [
+        "a was renamed to b outside vkstate, and another key bears its alias now.",
+        "b was renamed to a outside vkstate, and another key bears its alias now.",
+    ]
+    assert result.unmanaged == 0
+
+
+@pytest.mark.parametrize("have", [READY, PENDING], ids=["ready", "pending"])
+def test_a_renamed_key_whose_alias_was_taken_is_a_problem(have: RecordedKey) -> None:
+    [problem] = planned([WANT], [have], [live("b", name="a"), THEIRS]).problems
+    assert problem == Problem(
+        "a was renamed to b outside vkstate, and another key bears its alias now.",
+        "rename or delete the other key in LiteLLM, or leave this one out: --exclude a",
+        WANT.alias,
+    )
+
+
+def test_problems_are_collected_and_name_whose_key_it_is() -> None:
+    member = participant(2)
+    rows = [foreign("w-user2"), foreign("a"), live("z")]
+    result = planned(
+        [desired("w-user2", member=member), desired("a")], [recorded("z", member=member, prevent_destroy=True)], rows
+    )
+    assert [(problem.alias, problem.member) for problem in result.problems] == [
+        ("a", None),
+        ("w-user2", member),
+        ("z", member),
+    ]
+
+
+def test_changes_are_in_natural_order() -> None:
+    wanted = [desired(f"w-user{number}") for number in (10, 2, 1)]
+    result = planned(wanted, [recorded("w-user3"), recorded("a")], [live("w-user3")])
+    assert [change.alias for change in result.changes] == ["a", "w-user1", "w-user2", "w-user3", "w-user10"]
+
+
+def test_unmanaged_keys_are_those_of_the_whole_proxy_that_are_not_ours() -> None:
+    rows = [live("a"), live("b"), THEIRS_FIRST]
+    assert planned([desired("a")], [READY, recorded("b"), recorded("gone")], rows, total=1000).unmanaged == 998
+    assert planned([], [], [], total=0).unmanaged == 0
+    assert planned([WANT], [READY], [OURS], total=0).unmanaged == 0  # counted while keys were being deleted
+
+
+def test_counts() -> None:
+    result = planned([desired("a"), desired("b")], [recorded("b"), recorded("c")], [live("b"), live("c")])
+    assert dict(result.counts) == {Action.CREATE: 1, Action.NO_OP: 1, Action.DELETE: 1}
+    assert [change.alias for change in result.effective] == ["a", "c"]
+    assert [change.alias for change in result.of(Action.DELETE, Action.NO_OP)] == ["b", "c"]
+
+
+# -- the end of a key, as far as the planner itself decides ------------------------------------------------------------
+
+UNTIL_YESTERDAY: Mapping[str, Value] = {"models": ["gpt-4"], "expires_at": "2026-03-17T12:00:00Z"}
+PASSED = Problem(
+    "vkstate.yaml:12:3: a would end at 2026-03-17T12:00:00Z, which has passed.",
+    "give it an expires_at in the future",
+    WANT.alias,
+)
+
+
+@pytest.mark.parametrize(
+    ("have", "rows", "values"),
+    [
+        ([], [], []),
+        ([READY], [], []),
+        ([PENDING], [], []),
+        ([READY], [OURS], []),
+        ([], [OURS], ["a"]),
+        ([PENDING], [OURS], []),
+    ],
+    ids=["new", "missing", "never sent", "changed to it", "adopted", "changed to it and interrupted"],
+)
+def test_no_key_is_given_an_end_that_has_passed(
+    have: list[RecordedKey], rows: list[LiveKey], values: list[str]
+) -> None:
+    assert planned([desired("a", UNTIL_YESTERDAY)], have, rows, values=values).problems == (PASSED,)
+
+
+def test_an_end_that_passes_is_no_problem_for_a_key_that_has_it() -> None:
+    end = NOW - timedelta(days=1)
+    result = planned(
+        [desired("a", UNTIL_YESTERDAY)], [recorded("a", UNTIL_YESTERDAY, expires_at=end)], [live("a", expires_at=end)]
+    )
+    assert result.problems == ()
+    assert result.warnings == (
+        "1 key has expired and stays so: a. A changed duration or expires_at gives time again.",
+    )
+
+
+def test_what_others_did_to_an_expired_key_is_no_problem_either() -> None:
+    end = NOW - timedelta(days=1)
+    result = planned(
+        [desired("a", UNTIL_YESTERDAY)], [recorded("a", UNTIL_YESTERDAY, expires_at=end)], [live("a", expires_at=ENDS)]
+    )
+    assert (result.problems, [change.action for change in result.changes]) == ((), [Action.UPDATE])
+
+
+def test_expired_keys_are_counted_and_the_first_five_named() -> None:
+    end = NOW
+    aliases = [f"u{number}" for number in range(1, 8)]
+    result = planned(
+        map(desired, aliases),
+        [recorded(alias, expires_at=end) for alias in aliases],
+        [live(alias, expires_at=end) for alias in aliases],
+    )
+    assert {change.action for change in result.changes} == {Action.NO_OP}
+    [warning] = result.warnings
+    assert warning == (
+        "7 keys have expired and stay so: u1, u2, u3, u4, u5 and 2 more. A changed duration or expires_at gives time "
+        "again."
+    )
+
+
+def test_destroy_is_the_planner_with_nothing_desired() -> None:
+    result: Plan = planned([], [recorded("a"), recorded("b"), pending("c")], [live("a"), foreign("x")])
+    assert [(change.alias, change.action) for change in result.changes] == [
+        ("a", Action.DELETE),
+        ("b", Action.FORGET),
+        ("c", Action.NO_OP),
+    ]
+
+
+def test_a_stamp_of_another_record_settles_nothing() -> None:
+    other = live("a", name="x", key_id=id_of("another"))
+    assert planned([WANT], [TOKENLESS], [other]).problems[0].detail.startswith("vkstate.yaml:12:3: the alias a exists")
+    theirs = live("a", name="x", lineage=FOREIGN_LINEAGE)
+    assert planned([], [TOKENLESS], [theirs]).changes[0].reason is Reason.UNSETTLED

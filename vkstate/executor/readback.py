@@ -1,0 +1,131 @@
+"""What a create that was read back still needs: a lost race is withdrawn, and what the proxy left out is made good."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from vkstate.attributes import EXPIRY_PATHS
+from vkstate.differences import came_later, shortfall
+from vkstate.errors import VkstateError
+from vkstate.executor.ledger import Ledger
+from vkstate.executor.orders import ready_record, until_made_good, update_order
+from vkstate.executor.pool import Effect, Task
+from vkstate.executor.ports import AnswerLost, CreateOrder, Proxy, Sought
+from vkstate.keys import DesiredKey, LiveKey, RecordedKey, Stamp
+from vkstate.plan import AttributeDiff, Change
+
+
+class Readback:
+    """Settles what was read back, in the owning thread; what needs a request is a task of its own."""
+
+    def __init__(self, ledger: Ledger, proxy: Proxy) -> None:
+        self._ledger = ledger
+        self._proxy = proxy
+
+    def settle(self, change: Change, order: CreateOrder, row: LiveKey, namesakes: Sequence[LiveKey]) -> Iterator[Task]:
+        """Record the key, or see to it that it goes, and ask for what is still to be done.
+
+        :param row: the key as it was read back.
+        :param namesakes: the keys that bear its alias, itself included or not.
+        """
+        others = [other for other in namesakes if other.token != row.token]
+        twins = [other for other in others if _marked(other, order.stamp)]
+        rivals = [other for other in others if other not in twins]
+        if twins:
+            yield self._remove(twins, change, order)
+        if came_later(row, rivals):
+            yield self._withdraw(row, change, order)
+            return
+        if rivals:
+            self._ledger.notices.append(
+                f"Another key was made under the alias {change.alias} at the same moment, a little later. Whoever made "
+                "it should delete it; ours stays."
+            )
+        desired = _desired(change)
+        if unmet := shortfall(desired, row, expiry=order.expiry, written_at=row.created_at or self._proxy.now()):
+            record = ready_record(desired, self._ledger.records[change.alias], row, self._ledger.lineage)
+            moves = any(diff.path in EXPIRY_PATHS for diff in unmet)
+            self._ledger.put(until_made_good(record, order.expiry, row) if moves else record)
+            yield self._repair(change, record, row, unmet)
+        else:
+            self.record(change, row)
+
+    def _remove(self, twins: Sequence[LiveKey], change: Change, order: CreateOrder) -> Task:
+        """Delete what an earlier request of this very create made: nobody has the value of that key."""
+        sought = [Sought(row.token, order.stamp.id, change.alias) for row in twins]
+
+        def work() -> Effect:
+            self._proxy.delete([one.token for one in sought])
+            if self._proxy.find(sought):
+                raise AnswerLost("LiteLLM answered that it was deleted, and it is still there.")
+            return lambda: None
+
+        def failed(error: VkstateError) -> None:
+            self._ledger.notices.append(
+                f"{change.alias} exists twice, and the key whose value nobody has could not be deleted: {error.detail}"
+            )
+
+        return Task((change,), work, failed, lambda _: None)
+
+    def _withdraw(self, row: LiveKey, change: Change, order: CreateOrder) -> Task:
+        """Two keys were made under one alias at the same moment; the earlier one stays, and ours is the later."""
+        alias = change.alias
+        taken = AnswerLost(
+            f"Another key was made under the alias {alias} at the same moment, a little earlier; ours was withdrawn.",
+            hint="plan again: vkstate plan",
+        )
+
+        def work() -> Effect:
+            self._proxy.delete([row.token])
+            if self._proxy.find([Sought(row.token, order.stamp.id, alias)]):
+                raise AnswerLost(f"{alias} exists twice, and the later key, which is ours, could not be withdrawn.")
+            return gone
+
+        def gone() -> None:
+            self._ledger.drop(alias)
+            self._ledger.drop_values([row.token])
+            self._ledger.checkpoint()
+            self._ledger.failed(change, taken)
+
+        return Task(
+            (change,),
+            work,
+            lambda error: self._ledger.failed(change, error),
+            lambda why: self._ledger.not_attempted(change, why),
+        )
+
+    def _repair(self, change: Change, record: RecordedKey, row: LiveKey, unmet: tuple[AttributeDiff, ...]) -> Task:
+        """Try once to set what the proxy's own defaults put in place of what was asked; then record it as theirs."""
+        order = update_order(replace(change, live=row), record, self._ledger.lineage, unmet)
+
+        def work() -> Effect:
+            now = self._proxy.update(order)
+            left = shortfall(_desired(change), now, expiry=order.expiry, written_at=self._proxy.now())
+            return lambda: self.record(change, now, left)
+
+        return Task(
+            (change,),
+            work,
+            lambda error: self._ledger.failed(change, error),
+            lambda why: self._ledger.not_attempted(change, why),
+        )
+
+    def record(self, change: Change, row: LiveKey, forced: Sequence[AttributeDiff] = ()) -> None:
+        """Record a key as applied.
+
+        :param forced: where the proxy keeps a value of its own, having been asked for another.
+        """
+        record = self._ledger.records[change.alias]
+        self._ledger.put(ready_record(_desired(change), record, row, self._ledger.lineage, forced))
+        kept = ", ".join(diff.path for diff in forced)
+        self._ledger.applied(change, f"The proxy keeps its own value of {kept} (server default)." if forced else None)
+
+
+def _marked(row: LiveKey, stamp: Stamp) -> bool:
+    return row.stamp is not None and (row.stamp.lineage, row.stamp.id) == (stamp.lineage, stamp.id)
+
+
+def _desired(change: Change) -> DesiredKey:
+    assert change.desired is not None  # noqa: S101 - only a desired key is created or updated
+    return change.desired
