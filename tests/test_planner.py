@@ -295,9 +295,7 @@ def test_an_end_that_passes_is_no_problem_for_a_key_that_has_it() -> None:
         [desired("a", UNTIL_YESTERDAY)], [recorded("a", UNTIL_YESTERDAY, expires_at=end)], [live("a", expires_at=end)]
     )
     assert result.problems == ()
-    assert result.warnings == (
-        "1 key has expired and stays so: a. A changed duration or expires_at gives time again.",
-    )
+    assert result.warnings == ("1 key has expired and stays so: a. A changed duration or expires_at gives time again.",)
 
 
 def test_what_others_did_to_an_expired_key_is_no_problem_either() -> None:
@@ -338,3 +336,20 @@ def test_a_stamp_of_another_record_settles_nothing() -> None:
     assert planned([WANT], [TOKENLESS], [other]).problems[0].detail.startswith("vkstate.yaml:12:3: the alias a exists")
     theirs = live("a", name="x", lineage=FOREIGN_LINEAGE)
     assert planned([], [TOKENLESS], [theirs]).changes[0].reason is Reason.UNSETTLED
+
+
+# -- what is declared in vain ------------------------------------------------------------------------------------------
+
+
+def test_an_attribute_that_the_server_does_not_know_is_said() -> None:
+    declared: Mapping[str, Value] = {"models": ["gpt-4"], "duration": "30d", "tpd_limit": 5}
+    row = live("a", {"models": ["gpt-4"]})
+    plan = planned([desired("a", declared)], [recorded("a", declared)], [row])
+    assert [change.action for change in plan.changes] == [Action.NO_OP]
+    [warning] = plan.warnings
+    assert warning == (
+        "this LiteLLM shows no tpd_limit, which a would have: it most likely does not know the attribute, and ignores "
+        "it."
+    )
+    known = live("a", {"models": ["gpt-4"], "tpd_limit": 5})
+    assert planned([desired("a", declared)], [recorded("a", declared)], [known]).warnings == ()

@@ -165,7 +165,8 @@ def test_a_model_that_was_applied_and_has_gone_is_a_warning() -> None:
 
 
 def test_other_changes_of_such_a_key_are_not_held_up() -> None:
-    plan = planned([desired("a", OLD, max_budget=1)], [recorded("a", OLD)], [live("a", {"models": ["old"]})])
+    row = live("a", {"models": ["old"], "max_budget": None})
+    plan = planned([desired("a", OLD, max_budget=1)], [recorded("a", OLD)], [row])
     assert checked(plan) == ([], (GONE,))
 
 

@@ -166,6 +166,16 @@ def live_value(live: LiveKey, path: str) -> Readable | None:
     return Readable(attribute.empty) if attribute.home is Home.METADATA else None
 
 
+def unshown(desired: DesiredKey, live: LiveKey) -> Iterator[str]:
+    """The declared attributes that a row should show and does not: this LiteLLM does not know and ignores them."""
+    for path, value in desired.declared.items():
+        attribute = attribute_of(path)
+        if attribute is None or attribute.kind is Kind.OPEN or not attribute.updatable or same(value, attribute.empty):
+            continue
+        if attribute.home is Home.ROW and live_value(live, path) is None:
+            yield path
+
+
 def _ignored(desired: DesiredKey, path: str) -> bool:
     return path in desired.ignore_changes or path.partition(".")[0] in desired.ignore_changes
 
@@ -178,11 +188,7 @@ def _expiry(comparison: Comparison) -> Iterator[AttributeDiff]:
     applied = expiry_of(recorded.applied) if recorded else None
     path, text = _shown(desired.declared)
     if wanted != applied:
-        before: Value | Unset = UNSET
-        if recorded and applied is not None:
-            before = _shown(recorded.applied)[1]
-        elif live.expires_at:
-            before = format_instant(live.expires_at)
+        before = _shown(recorded.applied)[1] if recorded and applied is not None else UNSET
         yield AttributeDiff(path, before, text, Cause.CONFIG, already_live=_lives_until(live, wanted, applied))
     elif recorded and recorded.status is Status.PENDING:
         if live.created_at and not ends_as_ordered(live.expires_at, wanted, live.created_at):

@@ -37,7 +37,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from vkstate.attributes import EXPIRY_PATHS
-from vkstate.differences import Comparison, came_later, compare, declared_expiry
+from vkstate.differences import Comparison, came_later, compare, declared_expiry, unshown
 from vkstate.expiry import Until
 from vkstate.keys import (
     Alias,
@@ -98,6 +98,7 @@ class _Planner:
         aliases = sorted({*self.desired, *self.recorded.keys}, key=natural_order)
         changes = [change for alias in aliases if (change := self._decide(alias, self.desired.get(alias)))]
         self._say_expired(changes)
+        self._say_unshown(changes)
         ours = {have.token for have in self.recorded.keys.values() if have.token in self.by_token}
         ours |= {change.live.token for change in changes if change.live}
         return Plan(
@@ -278,9 +279,22 @@ class _Planner:
             and change.live.expires_at <= self.now
         ]
         if expired:
-            named = ", ".join(expired[:5]) + (f" and {len(expired) - 5} more" if len(expired) > 5 else "")
+            named = _named(expired)
             what = "1 key has expired and stays" if len(expired) == 1 else f"{len(expired)} keys have expired and stay"
             self.warnings.append(f"{what} so: {named}. A changed duration or expires_at gives time again.")
+
+    def _say_unshown(self, changes: Sequence[Change]) -> None:
+        """Name what the config declares in vain: LiteLLM ignores fields that it does not know, without a word."""
+        vain: defaultdict[str, list[Alias]] = defaultdict(list)
+        for change in changes:
+            if change.desired and change.live and change.recorded:
+                for path in unshown(change.desired, change.live):
+                    vain[path].append(change.alias)
+        for path, aliases in sorted(vain.items()):
+            self.warnings.append(
+                f"this LiteLLM shows no {path}, which {_named(aliases)} would have: it most likely does not know the "
+                "attribute, and ignores it."
+            )
 
     def _described(self, rows: Sequence[LiveKey]) -> str:
         """Whose the keys under an alias are, as far as the proxy tells; of several, that of a foreign one."""
@@ -292,3 +306,7 @@ class _Planner:
             known.append(f"managed by another vkstate project, lineage {row.stamp.lineage}")
         count = "a key" if len(rows) == 1 else f"{len(rows)} keys"
         return f"{count} ({', '.join(known)})" if known else count
+
+
+def _named(aliases: Sequence[Alias]) -> str:
+    return ", ".join(aliases[:5]) + (f" and {len(aliases) - 5} more" if len(aliases) > 5 else "")
