@@ -46,7 +46,6 @@ from vkstate.keys import (
     Token,
 )
 from vkstate.litellm.client import Connection
-from vkstate.litellm.convert import stamp_object
 from vkstate.litellm.proxy import LiteLLMProxy
 from vkstate.plan import Plan
 from vkstate.planner import plan
@@ -126,7 +125,7 @@ def row_of(key: DesiredKey) -> dict[str, Json]:
         "key_alias": key.alias,
         "spend": 0.0,
         "expires": format_instant(CREATED + LASTS),
-        "metadata": {"cost_center": "4711", "vkstate": stamp_object(stamp)},
+        "metadata": {"cost_center": "4711", "vkstate": stamp.form()},
         "budget_id": None,
         "blocked": None,
         "tpm_limit": None,

@@ -62,6 +62,7 @@ def scenes(draw: st.DrawFn) -> Scene:
             lineage=draw(st.sampled_from([LINEAGE, LINEAGE, FOREIGN_LINEAGE, None])),
             key_id=draw(st.sampled_from([*map(id_of, ALIASES), "0" * 16])),
             created_at=draw(st.sampled_from([CREATED, NOW, None])),
+            created_by=name,
         )
         for name in names
         if draw(st.booleans())

@@ -230,24 +230,13 @@ def _membership(comparison: Comparison) -> Iterator[AttributeDiff]:
         before, after = _member_text(recorded.member), _member_text(desired.member)
         yield AttributeDiff(WORKSHOP_PATH, before, after, Cause.CONFIG, already_live=right)
     elif not right:
-        yield AttributeDiff(STAMP_PATH, stamp_json(live.stamp), stamp_json(comparison.stamp), Cause.OUTSIDE)
+        yield AttributeDiff(
+            STAMP_PATH, (live.stamp.form() if live.stamp else UNSET), comparison.stamp.form(), Cause.OUTSIDE
+        )
 
 
 def _member_text(member: Member | None) -> Value | Unset:
     return f"{member.workshop}/{member.user}" if member else UNSET
-
-
-def stamp_json(stamp: Stamp | None) -> Json | Unset:
-    """A stamp as it stands in a key's metadata; UNSET for none."""
-    if stamp is None:
-        return UNSET
-    member = stamp.member
-    text: dict[str, Json] = {"lineage": stamp.lineage, "id": stamp.id}
-    if member:
-        text |= {"workshop": member.workshop, "user": member.user}
-        if member.number is not None:
-            text["user_number"] = member.number
-    return text
 
 
 def _protection(comparison: Comparison) -> Iterator[AttributeDiff]:

@@ -85,6 +85,15 @@ class Stamp:
     id: str
     member: Member | None = None
 
+    def form(self) -> dict[str, Json]:
+        """As it stands in the key's metadata, under ``vkstate``; what is absent is left out."""
+        form: dict[str, Json] = {"lineage": self.lineage, "id": self.id}
+        if self.member:
+            form |= {"workshop": self.member.workshop, "user": self.member.user}
+            if self.member.number is not None:
+                form["user_number"] = self.member.number
+        return form
+
 
 @dataclass(frozen=True)
 class DesiredKey:

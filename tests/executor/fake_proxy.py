@@ -11,15 +11,7 @@ from tests.executor.fuse import Fuse
 from tests.factories import EMPTY_ROW, NOW
 from vkstate.attributes import Home, Json, attribute_of
 from vkstate.differences import ALIAS_PATH, STAMP_PATH
-from vkstate.executor.ports import (
-    AliasTaken,
-    ClientValuesRefused,
-    CreateOrder,
-    Newest,
-    Refused,
-    Sought,
-    UpdateOrder,
-)
+from vkstate.executor.ports import AliasTaken, ClientValuesRefused, CreateOrder, Newest, Refused, Sought, UpdateOrder
 from vkstate.expiry import end_of
 from vkstate.keys import Alias, KeyValue, Live, LiveKey, RecordedKey, Token
 

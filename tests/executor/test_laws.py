@@ -75,7 +75,6 @@ def test_applying_converges(here: World, parallelism: int) -> None:
     assert len(here.journal.saves) == saves
 
 
-
 class Unreachable(VkstateError):
     """Not about one key."""
 

@@ -207,9 +207,7 @@ def test_a_clearing_that_was_not_done_has_failed() -> None:
 def test_a_name_or_stamp_that_was_not_written_has_failed(want: DesiredKey, row: LiveKey, path: str) -> None:
     here = world(want, row=row)
     here.proxy.deaf = True
-    assert said(here.apply()) == {
-        "a": f"failed: LiteLLM answered that a was updated, and still holds the old {path}."
-    }
+    assert said(here.apply()) == {"a": f"failed: LiteLLM answered that a was updated, and still holds the old {path}."}
 
 
 def test_a_drift_that_the_proxy_does_not_give_up_is_recorded_as_its_default() -> None:
@@ -331,10 +329,10 @@ def test_nothing_sensitive_goes_from_the_proxy_into_the_record_of_an_adopted_key
 
 
 def test_an_adoption_that_was_not_attempted_is_recorded_all_the_same() -> None:
-    here = world(desired("a"), pending("a"), live("a", FULL, max_budget=100))
+    here = world(desired("a", member=participant(1)), pending("a"), live("a", FULL, max_budget=100))
     here.stop.request("SIGINT")
     assert said(here.apply()) == {"a": "not attempted: The run was interrupted before it."}
-    assert here.journal.keys[A].status is Status.READY
+    assert (here.journal.keys[A].status, here.journal.keys[A].member) == (Status.READY, None)
     here.reopen()
     assert [change.action for change in here.plan().changes] == [Action.UPDATE]
     here.apply()

@@ -16,7 +16,6 @@ from vkstate.keys import Alias, LiveKey, Member, Stamp
 from vkstate.litellm.convert import (
     generate_body,
     live_key,
-    stamp_object,
     update_body,
 )
 from vkstate.litellm.wire import Row
@@ -46,7 +45,7 @@ def _update(
 )
 def test_a_stamp_comes_back_as_it_was_written(lineage: str, key_id: str, member: Member | None) -> None:
     stamp = Stamp(lineage, key_id, member)
-    assert _live({"metadata": {"vkstate": stamp_object(stamp)}}).stamp == stamp
+    assert _live({"metadata": {"vkstate": stamp.form()}}).stamp == stamp
 
 
 def _values(kind: Kind) -> st.SearchStrategy[Json]:

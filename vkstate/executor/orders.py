@@ -15,7 +15,6 @@ from vkstate.differences import (
     applied_form,
     declared_expiry,
     live_value,
-    stamp_json,
 )
 from vkstate.executor.ports import ClosingLine, CreateOrder, Sought, UpdateOrder
 from vkstate.expiry import Expiry, Never, Until, end_of, expiry_of
@@ -137,7 +136,7 @@ def update_order(change: Change, record: RecordedKey, lineage: str, diffs: tuple
         if diff.path in EXPIRY_PATHS:
             expiry = declared_expiry(desired) if diff.cause is Cause.CONFIG else _recorded_expiry(record)
         elif diff.path in (WORKSHOP_PATH, STAMP_PATH):
-            assign[STAMP_PATH] = as_json(stamp)
+            assign[STAMP_PATH] = stamp.form()
         elif diff.path == ALIAS_PATH:
             assign[ALIAS_PATH] = desired.alias
         elif diff.after is UNSET:
@@ -145,12 +144,6 @@ def update_order(change: Change, record: RecordedKey, lineage: str, diffs: tuple
         else:
             assign[diff.path] = reveal(desired.declared[diff.path])
     return UpdateOrder(Sought(token, record.id, change.alias), stamp, assign, frozenset(clear), expiry)
-
-
-def as_json(stamp: Stamp) -> Json:
-    text = stamp_json(stamp)
-    assert text is not UNSET  # noqa: S101 - a stamp is never absent
-    return text
 
 
 def _recorded_expiry(record: RecordedKey) -> Expiry:

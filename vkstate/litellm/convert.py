@@ -109,16 +109,6 @@ def _stamp(metadata: Mapping[str, Json]) -> Stamp | None:
     return Stamp(lineage, key_id, Member(workshop, user, cast("int", number) if whole else None))
 
 
-def stamp_object(stamp: Stamp) -> dict[str, Json]:
-    """Our mark, as it stands in a key's metadata."""
-    mark: dict[str, Json] = {"lineage": stamp.lineage, "id": stamp.id}
-    if stamp.member:
-        mark |= {"workshop": stamp.member.workshop, "user": stamp.member.user}
-        if stamp.member.number is not None:
-            mark["user_number"] = stamp.member.number
-    return mark
-
-
 def generate_body(order: CreateOrder, now: datetime) -> dict[str, Json]:
     """The body of ``POST /key/generate``. What is empty is left out: LiteLLM reads both alike.
 
@@ -142,7 +132,7 @@ def generate_body(order: CreateOrder, now: datetime) -> dict[str, Json]:
                 body |= {key: value} if key else _object(value)
             case _:
                 body[name] = value
-    body["metadata"] = {**metadata, STAMP_KEY: stamp_object(order.stamp)}
+    body["metadata"] = {**metadata, STAMP_KEY: order.stamp.form()}
     if permissions:
         body["object_permission"] = permissions
     if not isinstance(order.expiry, Never):
@@ -213,7 +203,7 @@ def _merged(order: UpdateOrder, current: Mapping[str, Json]) -> dict[str, Json]:
             merged |= _object(value)
         elif key := _metadata_key(path):
             merged[key] = value
-    return {**merged, STAMP_KEY: stamp_object(order.stamp)}
+    return {**merged, STAMP_KEY: order.stamp.form()}
 
 
 def _metadata_key(path: str) -> str | None:
