@@ -201,7 +201,10 @@ class _Planner:
             if row.token in self.recorded.known_values:
                 return self._adopt(want, have, row, Reason.INTERRUPTED)
             return Change(want.alias, Action.REPLACE, Reason.INTERRUPTED, want, have, row)
-        self._not_ours(want, others)
+        if any(self._made_here(other) for other in others):
+            self._state_behind(want)
+        else:
+            self._not_ours(want, others)
         return None
 
     def _lost(self, want: DesiredKey, have: RecordedKey, others: Sequence[LiveKey]) -> Change | None:
@@ -219,10 +222,13 @@ class _Planner:
         return None
 
     def _by_stamp(self, have: RecordedKey, rows: Sequence[LiveKey]) -> LiveKey | None:
-        """The live key that a pending record stands for although its token is not there: the one that carries its id.
+        """The live key that a pending record without a token stands for: the one that carries its id.
 
-        Such is what the proxy made where it insists on making values itself, and the answer was lost.
+        Such is what the proxy made where it insists on making values itself, and the answer was lost. A record that has
+        a token stands for that key alone: another clone may have made, and handed out, one with the same id.
         """
+        if have.token is not None:
+            return None
         free = [row for row in rows if self._made_here(row) and row.token not in self.owners]
         return next((row for row in free if row.stamp and row.stamp.id == have.id), None)
 

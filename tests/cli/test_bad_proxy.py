@@ -40,6 +40,26 @@ def refused(project: Workspace, url: str, golden: Callable[[str, str], None], na
     assert {name: after[name] for name in after.keys() - LOCKING} == before
 
 
+def test_a_key_that_does_not_see_ours_makes_nothing_forgotten(project: Workspace, tmp_path: Path) -> None:
+    """To such a key ours look gone. Forgetting is writing, too: the rights are proved before."""
+    with fronted(tmp_path / "elsewhere.sqlite") as front:
+        project.write("vkstate.yaml", f"proxy: {{url: '{front.url}'}}\n{KEYS}  other: {{models: [gpt-4]}}\n")
+        project.apply()
+        project.write("vkstate.yaml", f"proxy: {{url: '{front.url}'}}\n{KEYS}")
+        before = project.state
+        nothing = say_json(200, {"keys": [], "info": [], "total_count": 0, "current_page": 1, "total_pages": 0})
+        refusal = {"error": {"message": "user not allowed", "type": "auth_error", "param": None, "code": "403"}}
+
+        def blind(seen: Seen) -> Doing:
+            return say_json(403, refusal) if seen.path == "/user/list" else nothing
+
+        front.rule = blind
+        for command in (("plan",), ("apply", "--auto-approve"), ("destroy", "--auto-approve")):
+            ran = project.run(*command)
+            assert (ran.code, ran.stderr.splitlines()[0]) == (1, "error: the key is not an admin's"), ran
+        assert project.state == before
+
+
 def test_nothing_listens(project: Workspace, golden: Callable[[str, str], None]) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from tests.workspace import Workspace
+from vkstate.sandbox.settings import DEFAULT_MASTER_KEY
 
 CONFIG = "proxy: {url: 'sandbox://'}\nworkshops:\n  event: {members: [%s], models: [gpt-4], max_budget: 5}\n"
 
@@ -73,6 +75,44 @@ def test_nobody_reads_the_plan_of_an_apply(project: Workspace) -> None:
     code, words = piped(project, "apply", "--auto-approve")
     assert (code, "Traceback" in words) == (1, False)
     assert project.state == before
+
+
+def test_nobody_reads_the_progress_of_an_apply(project: Workspace) -> None:
+    """As in ``vkstate apply 2>&1 >plan.txt | head -1``: the progress decides nothing."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "vkstate", "apply", "--auto-approve"],
+        cwd=project.path,
+        env=project.child_environ() | {"LITELLM_MASTER_KEY": DEFAULT_MASTER_KEY},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stderr is not None
+    process.stderr.close()
+    with process:
+        pass
+    assert process.returncode == 0
+    project.converged()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_a_full_disk_under_stdout(project: Workspace) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "vkstate", "output"],
+            cwd=project.path,
+            env=project.child_environ(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == (
+        "error: the output cannot be written\n"
+        "  Writing the output failed: No space left on device.\n"
+        "hint: make room where the output goes, then run the command again\n"
+    )
 
 
 def test_streams_that_are_closed(project: Workspace) -> None:

@@ -112,7 +112,8 @@ def test_without_its_value_an_interrupted_create_gets_a_new_one() -> None:
     here.journal.values.clear()
     assert said(here.apply()) == {"a": "applied"}
     [order] = here.proxy.created
-    assert (order.value, order.stamp.id) == (value_of("minted 1"), id_of("a"))
+    assert order.value == value_of("minted 1")
+    assert order.stamp.id != id_of("a"), "another clone may still make the key that the record stands for"
     here.converged()
 
 

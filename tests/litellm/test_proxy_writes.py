@@ -89,6 +89,8 @@ class TestCreate:
             (502, "bad gateway", None, AnswerLost),
             (503, "later", None, AnswerLost),
             (429, "slow down", None, AnswerLost),
+            (408, "took too long", None, AnswerLost),
+            (409, "conflict", None, AnswerLost),
             (500, "{'error': 'DB not connected'}", None, AnswerLost),
             (401, "Invalid proxy server token passed", None, MasterKeyRefused),
         ],

@@ -15,7 +15,7 @@ from vkstate.cli.planning import Planned, Wish, planned
 from vkstate.cli.project import Project
 from vkstate.cli.showing import observer, show_outcome, show_plan, show_plan_event
 from vkstate.cli.signals import stoppable
-from vkstate.cli.terminal import NoTerminal, ask_yes, say
+from vkstate.cli.terminal import NoTerminal, ask_yes, hush, say
 from vkstate.errors import ExitCode, VkstateError
 from vkstate.executor.outcome import Outcome, Silent
 from vkstate.executor.run import execute
@@ -176,7 +176,10 @@ def _execute(project: Project, run: Run, result: Planned) -> int:
             )
     except KeyboardInterrupt:
         _leave_at_once(stop)
-    show_outcome(project, outcome, run.command, as_json=run.as_json)
+    try:
+        show_outcome(project, outcome, run.command, as_json=run.as_json)
+    except BrokenPipeError:  # whoever read the plan has seen enough; what was done does not change by that
+        hush()
     return exit_code(outcome)
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import os
+import errno
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from typing import ClassVar
+from pathlib import Path
+from typing import ClassVar, Final
 
 import typer
 
+from vkstate.cli.terminal import hush
 from vkstate.errors import ExitCode, VkstateError
 
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
@@ -39,6 +41,15 @@ class Bug(VkstateError):
     summary: ClassVar[str] = "vkstate has a bug"
 
 
+class OutputLost(VkstateError):
+    """What was to be printed could not be: files are told apart by ``vkstate.state``."""
+
+    summary: ClassVar[str] = "the output cannot be written"
+
+
+_ROOM: Final = "make room where the output goes, then run the command again"
+
+
 def guarded(command: Callable[[Sequence[str]], int | None], arguments: Sequence[str]) -> int:
     """Run the command line and return its exit code. Only a bug in vkstate shows a traceback, and only with -v."""
     try:
@@ -53,8 +64,13 @@ def guarded(command: Callable[[Sequence[str]], int | None], arguments: Sequence[
     except typer.Exit as error:
         return error.exit_code
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        hush()
         return int(ExitCode.ERROR)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            return _said(_bug(error), arguments)
+        hush()
+        return _said(OutputLost(f"Writing the output failed: {error.strerror}.", hint=_ROOM), arguments)
     except Exception as error:  # noqa: BLE001 - a bug of ours is said in a sentence, too
         code = _said(_bug(error), arguments)
         if any(argument in ("-v", "--verbose") for argument in arguments):
@@ -94,7 +110,7 @@ def _bug(error: Exception) -> Bug:
     """An unexpected failure. Its text may hold anything, so that only its type and place are told."""
     where = traceback.extract_tb(error.__traceback__)[-1]
     return Bug(
-        f"{type(error).__name__} in {os.path.basename(where.filename)}:{where.lineno}. "  # noqa: PTH119 - no path needed
+        f"{type(error).__name__} in {Path(where.filename).name}:{where.lineno}. "
         "What was applied before it is saved in the state.",
         hint="repeat the command with -v for the traceback, and report it",
     )

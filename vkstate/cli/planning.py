@@ -62,7 +62,7 @@ def planned(project: Project, connection: Connection, wish: Wish) -> Planned:
     live = _read(proxy, recorded, desired, project.config.proxy.parallelism)
     plan = make_plan(desired, recorded, live, Capabilities(), connection.now())
     served: frozenset[str] | None = None
-    if any(change.needs_request for change in plan.changes) or plan.problems:
+    if plan.effective or plan.problems:  # a key that does not see all makes ours look gone: forgetting is writing, too
         able, served = _asked(connection, plan, models=project.config.proxy.check_models != "off")
         plan = make_plan(desired, recorded, live, able, connection.now())
     return Planned(_checked(plan, project, served, wish, recorded, desired), state, recorded, desired, proxy)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from typing import ClassVar
 
 from vkstate.errors import ExitCode, VkstateError
@@ -25,12 +26,18 @@ class Cancelled(VkstateError):
 
 def say(text: str) -> None:
     """Print words for people; stdout is for data."""
-    print(text, file=sys.stderr)  # noqa: T201 - this is where vkstate speaks
+    with suppress(BrokenPipeError):  # whoever listened has gone; that changes nothing of what is done
+        print(text, file=sys.stderr)  # noqa: T201 - this is where vkstate speaks
 
 
 def write(text: str) -> None:
     """Print data on stdout."""
     print(text, flush=True)  # noqa: T201 - this is where vkstate speaks
+
+
+def hush() -> None:
+    """Let stdout go nowhere: its reader went away, or its disk is full, and Python would complain once more at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def ask_yes(question: str) -> None:

@@ -62,8 +62,9 @@ class Creates:
         values: dict[Alias, KeyValue] = {}
         for change in changes:
             record = self._ledger.records.get(change.alias)
-            value, key_id = self._kept(record)
-            values[change.alias] = value
+            value, key_id = self._kept(record, change)
+            if value:
+                values[change.alias] = value
             self._changes[change.alias] = change
             self._before[change.alias] = record
             self._orders[change.alias] = create_order(self._ledger.lineage, _desired(change), key_id, value)
@@ -72,11 +73,19 @@ class Creates:
             self._ledger.put(pending_record(order, _desired(self._changes[alias]), self._started_at))
         self._ledger.save()
 
-    def _kept(self, record: RecordedKey | None) -> tuple[KeyValue, str]:
-        """The value and id of an interrupted create, where they are known: sent again, it is the same key."""
+    def _kept(self, record: RecordedKey | None, change: Change) -> tuple[KeyValue | None, str]:
+        """The value and id of an interrupted create, where they are known: sent again, it is the same key.
+
+        In place of a key whose value the proxy made and nobody has, the proxy makes another one: until the old one is
+        deleted the record has no token, so that a crash leaves it recognisable by its id.
+        """
         if record and record.status is Status.PENDING:
-            value = self._journal.value_of(record.token) if record.token else None
-            return value or self._mint_value(), record.id
+            if change.action is Action.REPLACE:
+                return None, record.id
+            if record.token is None:
+                return self._mint_value(), record.id
+            if value := self._journal.value_of(record.token):
+                return value, record.id
         return self._mint_value(), self._mint_id()
 
     def tasks(self, replaced: Callable[[Change], None]) -> Iterator[Task]:

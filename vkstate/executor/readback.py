@@ -30,7 +30,7 @@ class Readback:
         :param namesakes: the keys that bear its alias, itself included or not.
         """
         others = [other for other in namesakes if other.token != row.token]
-        twins = [other for other in others if _marked(other, order.stamp)]
+        twins = [other for other in others if order.value is None and _marked(other, order.stamp)]
         rivals = [other for other in others if other not in twins]
         if twins:
             yield self._remove(twins, change, order)

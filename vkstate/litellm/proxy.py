@@ -37,6 +37,10 @@ _CLOCK_TOLERANCE: Final = timedelta(seconds=2)
 _DELETE_TIMEOUT: Final = 60.0
 _READ_AGAIN: Final = 2
 
+_SURELY_NOT_DONE: Final = frozenset({400, 403, 404, 413, 422})
+"""Statuses with which LiteLLM refuses a create that it has not carried out (1.72 to 1.105). Others, such as a gateway's
+408 or 409, may come after it was: reading back decides."""
+
 _PASSING: Final = (ServerFault, NoDatabase)
 """After these a create or a delete may have been done. A busy LiteLLM, too, says for a moment that its database is gone
 (1.105): what is true is told by reading back, which fails by its own name where the database is really away."""
@@ -83,7 +87,8 @@ class LiteLLMProxy:
             return AliasTaken(error.detail, hint=error.hint)
         if fault.client_values_refused:
             return ClientValuesRefused(error.detail, hint=error.hint)
-        return AnswerLost(error.detail, hint=error.hint) if isinstance(error, _PASSING) else error
+        unclear = isinstance(error, Refused) and not fault.enterprise and answer.status not in _SURELY_NOT_DONE
+        return AnswerLost(error.detail, hint=error.hint) if unclear or isinstance(error, _PASSING) else error
 
     def update(self, order: UpdateOrder) -> LiveKey:
         """``POST /key/update``, and the key as its answer shows it. See :meth:`vkstate.executor.ports.Proxy.update`."""

@@ -29,6 +29,7 @@ class Lines:
         self._tally = Tally(clock)
         self._said_at = clock()
         self._said: str | None = None
+        self._deaf = False
 
     def started(self, total: int) -> None:
         self._tally.start(total)
@@ -55,9 +56,12 @@ class Lines:
 
     def _say(self, text: str) -> None:
         self._said_at = self._clock()
-        if text != self._said:
-            self._stream.write(f"{text}\n")
-            self._stream.flush()
+        if text != self._said and not self._deaf:
+            try:
+                self._stream.write(f"{text}\n")
+                self._stream.flush()
+            except OSError:  # progress decides nothing: a reader that went away must not end the run
+                self._deaf = True
         self._said = text
 
 
