@@ -156,7 +156,7 @@ def test_a_second_interrupt_while_a_request_hangs() -> None:
             hanging.wait(10)
 
     class Interrupting(Watcher):
-        def answered(self, change: object) -> None:
+        def answered(self, changes: object) -> None:
             raise KeyboardInterrupt
 
     try:

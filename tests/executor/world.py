@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -41,8 +41,8 @@ class Watcher:
     def started(self, total: int) -> None:
         self.events.append(f"started {total}")
 
-    def answered(self, change: Change) -> None:
-        self.events.append(f"answered {change.alias}")
+    def answered(self, changes: Sequence[Change]) -> None:
+        self.events += [f"answered {change.alias}" for change in changes]
 
     def finished(self, result: Result) -> None:
         self.events.append(f"finished {result.change.alias}")

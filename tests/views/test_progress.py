@@ -66,9 +66,10 @@ def test_an_answer_counts_once_and_its_result_not_again() -> None:
     clock, stream = Clock(), io.StringIO()
     observer: Observer = Lines(stream, clock=clock, every=0)
     observer.started(2)
-    for step in (observer.answered, lambda change: observer.finished(Applied(change))):
-        clock.seconds += 1
-        step(update("key"))
+    clock.seconds += 1
+    observer.answered([update("key")])
+    clock.seconds += 1
+    observer.finished(Applied(update("key")))
     assert stream.getvalue().splitlines()[1:] == ["1 of 2, 1.0 a second, 1 s left", "1 of 2, 0.5 a second, 2 s left"]
 
 

@@ -130,7 +130,7 @@ class Creates:
             self._ledger.drop_values([order.value.token] if order.value else [])
             self._ledger.checkpoint()
         self._answered[alias] = answered
-        self._ledger.answered(self._changes[alias])
+        self._ledger.answered([self._changes[alias]])
 
     def _failed(self, change: Change, error: VkstateError) -> Iterable[Task] | None:
         if isinstance(error, ClientValuesRefused) and self._orders[change.alias].value is not None:

@@ -103,7 +103,8 @@ class Deletes:
                 self._errors[token] = error
             else:
                 self._errors.pop(token, None)
-                self._ledger.answered(change)
+        if not error:
+            self._ledger.answered(changes)
         if error and not isinstance(error, AnswerLost | Refused):
             self._ledger.troubled(error)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from vkstate.errors import VkstateError
@@ -66,11 +66,12 @@ class Ledger:
         else:
             self.put(before)
 
-    def answered(self, change: Change) -> None:
-        """The proxy has answered; the result follows when it is read back."""
-        if change.alias not in self._answered:
-            self._answered.add(change.alias)
-            self._observer.answered(change)
+    def answered(self, changes: Sequence[Change]) -> None:
+        """The proxy has answered about these; the results follow when they are read back."""
+        fresh = [change for change in changes if change.alias not in self._answered]
+        self._answered.update(change.alias for change in fresh)
+        if fresh:
+            self._observer.answered(fresh)
 
     def applied(self, change: Change, note: str | None = None) -> None:
         self._end(Applied(change, note))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
@@ -77,8 +78,8 @@ class Observer(Protocol):
     def started(self, total: int) -> None:
         """So many results will come."""
 
-    def answered(self, change: Change) -> None:
-        """The proxy has answered about a change; its result comes when it is read back."""
+    def answered(self, changes: Sequence[Change]) -> None:
+        """The proxy has answered about these changes at once; their results come when they are read back."""
 
     def finished(self, result: Result) -> None:
         """One change has come to its end."""
@@ -96,7 +97,7 @@ class Silent:
     def started(self, total: int) -> None:
         """Say nothing."""
 
-    def answered(self, change: Change) -> None:
+    def answered(self, changes: Sequence[Change]) -> None:
         """Say nothing."""
 
     def finished(self, result: Result) -> None:

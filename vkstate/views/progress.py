@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, TextIO
 
 from vkstate.executor.outcome import Failed, Result
@@ -35,8 +35,8 @@ class Lines:
         self._tally.start(total)
         self._say(f"{counted(total, 'change')} to make")
 
-    def answered(self, change: Change) -> None:
-        self._tally.answered(change)
+    def answered(self, changes: Sequence[Change]) -> None:
+        self._tally.answered(changes)
         self._say_if_due()
 
     def finished(self, result: Result) -> None:
@@ -84,8 +84,8 @@ class Tally:
         """The changes that were answered or have ended."""
         return len(self._seen)
 
-    def answered(self, change: Change) -> None:
-        self._seen.add(change.alias)
+    def answered(self, changes: Sequence[Change]) -> None:
+        self._seen.update(change.alias for change in changes)
 
     def add(self, result: Result) -> None:
         self._seen.add(result.change.alias)
@@ -137,8 +137,8 @@ class Bar:
         self._progress.update(self._task, total=total, visible=True)
         self._progress.start()
 
-    def answered(self, change: Change) -> None:
-        self._tally.answered(change)
+    def answered(self, changes: Sequence[Change]) -> None:
+        self._tally.answered(changes)
         self._draw()
 
     def finished(self, result: Result) -> None:
