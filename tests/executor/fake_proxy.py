@@ -127,7 +127,7 @@ class FakeProxy:
             self._land()
             return tuple(self.under(alias))
 
-    def newest(self, since: datetime, most: int) -> Newest:
+    def newest(self, since: datetime, most: int, expected: int = 0) -> Newest:
         with self.fuse.call("proxy.newest"), self._lock:
             self._land()
             order = sorted(self.rows.values(), key=lambda row: (row.created_at or since, row.token), reverse=True)

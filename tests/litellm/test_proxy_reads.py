@@ -131,6 +131,17 @@ class TestNewest:
         assert {f"k{number}" for number in range(10, 140)} <= {key.alias for key in newest.keys}
         assert fake.asked == {"list": 2}
 
+    @pytest.mark.parametrize(("expected", "pages"), [(0, 2), (130, 2), (250, 3), (900, 5)])
+    def test_pages_that_surely_count_are_read_at_once(
+        self, proxy: LiteLLMProxy, fake: FakeLiteLLM, expected: int, pages: int
+    ) -> None:
+        fake.fill(1000)
+        fake.add(*(row(f"k{number}", created_at=iso(START + timedelta(seconds=number))) for number in range(10, 140)))
+        newest = proxy.newest(START + timedelta(seconds=10), most=500, expected=expected)
+        assert newest.complete
+        assert {f"k{number}" for number in range(10, 140)} <= {key.alias for key in newest.keys}
+        assert fake.asked == {"list": pages}
+
     def test_at_most_so_many(self, proxy: LiteLLMProxy, fake: FakeLiteLLM) -> None:
         fake.fill(1000)
         newest = proxy.newest(START - timedelta(days=1), most=250)

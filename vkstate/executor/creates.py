@@ -195,7 +195,7 @@ class Creates:
 
         :raises VkstateError: nothing could be read, and nothing is settled.
         """
-        newest = self._proxy.newest(self._started_at - _CLOCK_SLACK, most=2 * len(waiting) + 200)
+        newest = self._proxy.newest(self._started_at - _CLOCK_SLACK, most=2 * len(waiting) + 200, expected=len(waiting))
         by_token = {row.token: row for row in newest.keys}
         unlisted = [_sought(answered) for answered in waiting.values() if answered.value.token not in by_token]
         if unlisted:

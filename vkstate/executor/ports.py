@@ -128,8 +128,11 @@ class Proxy(Protocol):
     def find_alias(self, alias: Alias) -> tuple[LiveKey, ...]:
         """Every key that bears exactly this alias now."""
 
-    def newest(self, since: datetime, most: int) -> Newest:
-        """The newest keys of the proxy back to an instant of the server's clock, reading at most ``most`` of them."""
+    def newest(self, since: datetime, most: int, expected: int = 0) -> Newest:
+        """The newest keys of the proxy back to an instant of the server's clock, reading at most ``most`` of them.
+
+        :param expected: so many are surely newer, and may be read at once.
+        """
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import count
+from math import ceil
 from typing import Final
 
 from vkstate.attributes import Json
@@ -26,7 +28,7 @@ from vkstate.litellm.client import PARALLELISM, Connection
 from vkstate.litellm.convert import generate_body, hidden_texts, live_key, needs_current, update_body
 from vkstate.litellm.errors import BadAnswer, NoAnswer, NoDatabase, NotLiteLLM, ServerFault
 from vkstate.litellm.faults import fault_of
-from vkstate.litellm.listing import PAGE, read_one, read_page, read_rows
+from vkstate.litellm.listing import PAGE, Page, read_one, read_page, read_rows
 from vkstate.litellm.transport import Answer
 from vkstate.litellm.wire import Generated, Row, parse
 
@@ -113,9 +115,13 @@ class LiteLLMProxy:
                 raise AliasTaken(error.detail, hint=error.hint)
             raise AnswerLost(error.detail, hint=error.hint) if isinstance(error, ServerFault) else error
         row = self._answered_row(answer)
-        if row is None or _blind(order, row):
+        if row is None:
             return self._current(order)
-        return live_key(row, token)
+        answered = live_key(row, token)
+        if not _blind(order, row):
+            return answered
+        again = self._current(order)  # which lacks what only the answer shows, such as object_permission
+        return replace(again, attributes={**answered.attributes, **again.attributes})
 
     def _answered_row(self, answer: Answer) -> Row | None:
         """The row in the answer of an update, or None where it holds none."""
@@ -176,33 +182,42 @@ class LiteLLMProxy:
                 return tuple(found.values())
             number += 1
 
-    def newest(self, since: datetime, most: int) -> Newest:
+    def newest(self, since: datetime, most: int, expected: int = 0) -> Newest:
         """The newest keys of the proxy back to an instant of the server's clock, reading at most ``most`` of them.
 
         Where keys were deleted while the pages were read, one may have slipped between them: they are read again.
+
+        :param expected: so many are surely newer; their pages are read at once.
         """
         newest = Newest((), complete=False)
         for _ in range(_READ_AGAIN):
-            newest, steady = self._newest_once(since - _CLOCK_TOLERANCE, most)
+            newest, steady = self._newest_once(since - _CLOCK_TOLERANCE, most, expected)
             if steady:
                 return newest
         return replace(newest, complete=False)
 
-    def _newest_once(self, since: datetime, most: int) -> tuple[Newest, bool]:
+    def _newest_once(self, since: datetime, most: int, expected: int) -> tuple[Newest, bool]:
         found: dict[Token, LiveKey] = {}
         total: int | None = None
         steady = True
-        number = 0
-        while number * PAGE < most:
-            number += 1
-            page = read_page(self.connection, number)
+        for number, page in enumerate(self._pages(max(1, ceil(min(expected, most) / PAGE))), start=1):
             steady = steady and (total is None or page.total >= total)
             total = page.total
             found |= {key.token: key for key in page.keys}
             older = any(key.created_at is not None and key.created_at < since for key in page.keys)
             if older or number >= page.pages or not page.keys:
                 return Newest(tuple(found.values()), complete=True), steady
+            if number * PAGE >= most:
+                break
         return Newest(tuple(found.values()), complete=False), steady
+
+    def _pages(self, ahead: int) -> Iterator[Page]:
+        """The pages of the proxy's keys from the first on; so many of them are read at once."""
+        yield from self.connection.each(self._page, range(1, ahead + 1), self.parallelism)
+        yield from map(self._page, count(ahead + 1))
+
+    def _page(self, number: int) -> Page:
+        return read_page(self.connection, number)
 
 
 def _matched(sought: Sequence[Sought], rows: Sequence[Row]) -> tuple[dict[Token, LiveKey], bool]:
