@@ -19,12 +19,13 @@ means: the token is not there, but another key bears the alias.
     yes      pending   both, its stamp      delete ours, as above
     yes      pending   nothing              create, with the same value where the store has it
     yes      pending   its alias            problem: ours was never created, and the alias exists
+    yes      pending   its alias, ours      problem: the state is behind, another clone made the key
     yes      ready     its token            no-op or update, attribute by attribute
     yes      ready     nothing              create with a new value (missing on the proxy)
     yes      ready     its alias            problem: replaced outside vkstate
 
-"Its stamp" means: not the recorded token, but a key under the alias that carries our lineage and the record's id. A key
-that is recorded under one alias and was renamed to another is a problem for a key that is desired under the latter.
+"Its stamp" means: the record has no token, and a key under the alias carries our lineage and the record's id. A key that
+is recorded under one alias and was renamed to another is a problem for a key that is desired under the latter.
 A live key that is neither desired nor recorded is unmanaged: it is counted and never touched.
 """
 

@@ -24,7 +24,7 @@ from tests.factories import (
     token_of,
     value_of,
 )
-from vkstate.attributes import Sealed, Sensitive, Value, seal
+from vkstate.attributes import Json, Sealed, Sensitive, Value, seal
 from vkstate.errors import VkstateError
 from vkstate.executor.ports import AliasTaken, AnswerLost, Refused, Sought, UpdateOrder
 from vkstate.expiry import Expiry, Lasting, Never, Until
@@ -183,10 +183,21 @@ def test_an_update_that_was_answered_and_not_done_has_failed() -> None:
     here.proxy.forced, here.proxy.forces_always = {"max_budget": 50}, True
     here.proxy.forced_end = timedelta(days=1)
     before = dict(here.journal.keys)
-    assert said(here.apply()) == {
-        "a": "failed: LiteLLM answered that a was updated, and still holds the old duration, max_budget."
-    }
+    assert said(here.apply()) == {"a": "failed: LiteLLM answered that a was updated, and still holds the old duration."}
     assert here.journal.keys == before
+
+
+def test_what_the_proxy_does_not_take_is_recorded_as_its_default_at_the_first_try() -> None:
+    line: dict[str, Json] = {"object_permission.mcp_servers": ["s1"]}
+    dropped: dict[str, Json] = {"object_permission.mcp_servers": []}
+    here = world(desired("a", rpm_limit=7, also=line))
+    here.proxy.forced, here.proxy.forces_always = dropped, True
+    note = "The proxy keeps its own value of object_permission.mcp_servers (server default)."
+    assert said(here.apply()) == {"a": f"applied: {note}"}
+    after = here.journal.keys[A]
+    assert (after.applied, after.server_defaults) == (here.wanted[A].declared, dropped)
+    assert len(here.proxy.updated) == 1
+    here.converged()
 
 
 def test_a_clearing_that_was_not_done_has_failed() -> None:

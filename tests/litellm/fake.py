@@ -114,12 +114,17 @@ class FakeLiteLLM:
             shown["litellm_budget_table"] = None
         return {**shown, "org_id": None, "team_models": [], "soft_budget": None}
 
+    @staticmethod
+    def _bare(one: dict[str, Json]) -> dict[str, Json]:
+        """Without what ``/v2/key/info`` never shows."""
+        return {key: value for key, value in one.items() if key != "object_permission"}
+
     def _info(self, request: requests.PreparedRequest) -> Reply:
         self.asked["info"] += 1
         tokens = body_of(request)["keys"]
         assert isinstance(tokens, list)
         assert len(tokens) <= 500
-        rows = [self.rows[str(token)] for token in tokens if token in self.rows]
+        rows = [self._bare(self.rows[str(token)]) for token in tokens if token in self.rows]
         if not self.tokens_in_v2:
             rows = [{key: value for key, value in one.items() if key != "token"} for one in rows]
         return _reply(200, {"key": tokens, "info": list[Json](rows)})

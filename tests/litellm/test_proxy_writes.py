@@ -188,6 +188,24 @@ class TestUpdate:
         live = proxy.update(UpdateOrder(SOUGHT, STAMP, {"soft_budget": 3}))
         assert live.attributes["soft_budget"] == 3
 
+    def test_what_only_the_answer_shows_is_kept_beside_what_was_read_back(
+        self, proxy: LiteLLMProxy, answers: responses.RequestsMock
+    ) -> None:
+        dropped: Json = {"object_permission_id": "p", "mcp_servers": []}
+        answers.add(
+            "POST", f"{URL}/key/update", json=row("a", budget_id="b", max_budget=7.0, object_permission=dropped)
+        )
+        table: Json = {"soft_budget": 3.0}
+        again = row("a", budget_id="b", max_budget=8.0, litellm_budget_table=table, object_permission_id="p")
+        answers.add("POST", f"{URL}/v2/key/info", json={"info": [again]})
+        assign: dict[str, Json] = {"soft_budget": 3, "object_permission.mcp_servers": ["s1"]}
+        shown = proxy.update(UpdateOrder(SOUGHT, STAMP, assign)).attributes
+        assert {path: shown[path] for path in (*assign, "max_budget")} == {
+            "soft_budget": 3,
+            "object_permission.mcp_servers": [],
+            "max_budget": 8,
+        }
+
     @pytest.mark.parametrize(
         ("status", "message", "param"),
         [

@@ -75,6 +75,17 @@ class TestSmallProxy:
         assert {key.token for key in live.keys} == {token_of("a"), token_of("b")}
         assert fake.asked == {"list": 1, "info": 1}
 
+    def test_our_keys_read_alike_however_many_keys_others_have(
+        self, tokens_in_v2: bool, substring: bool, budgets_in_list: bool, proxy: LiteLLMProxy, fake: FakeLiteLLM
+    ) -> None:
+        fake.tokens_in_v2, fake.substring, fake.budgets_in_list = tokens_in_v2, substring, budgets_in_list
+        permission: Json = {"object_permission_id": "p", "mcp_servers": ["s"]}
+        fake.add(_own("a", object_permission=permission, object_permission_id="p"))
+        few = read_live(proxy, _known(["a"]), [])
+        fake.fill(100)
+        many = read_live(proxy, _known(["a"]), [])
+        assert [key.attributes.get("object_permission.mcp_servers") for key in (*few.keys, *many.keys)] == [None, None]
+
     def test_an_empty_proxy(
         self, tokens_in_v2: bool, substring: bool, budgets_in_list: bool, proxy: LiteLLMProxy, fake: FakeLiteLLM
     ) -> None:

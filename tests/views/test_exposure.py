@@ -145,6 +145,18 @@ def test_a_budget_that_nobody_declared_is_what_stands_on_the_proxy() -> None:
     assert exposure_of(plan).total == Decimal(70)
 
 
+def test_a_budget_id_counts_where_it_is_declared_since_litellm_makes_its_own_for_soft_budget() -> None:
+    standing = live("key", {"budget_id": "made-for-soft-budget", "soft_budget": 3})
+    plans = [
+        change_on(desired("key", {"soft_budget": 3}), None, standing),
+        change_on(desired("key", {"budget_id": "team-budget"}), None, standing),
+    ]
+    assert [(exposure.unlimited, exposure.elsewhere) for exposure in map(exposure_of, plans)] == [
+        ((Alias("key"),), ()),
+        ((), (Alias("key"),)),
+    ]
+
+
 def test_a_budget_that_the_proxy_forces_counts() -> None:
     forced = RecordedKey(
         **{**vars(recorded("key", {"max_budget": 5})), "server_defaults": {"max_budget": 1}},

@@ -155,8 +155,12 @@ def test_a_changed_protection_is_shown() -> None:
         Reason.DIFFERS,
         desired("key", {}, prevent_destroy=True),
         recorded("key", {}),
+        live("key", {}),
+        (diff("lifecycle.prevent_destroy", False, True, already_live=True),),
     )
     assert lines_of(change) == ["~ key  prevent_destroy: false → true (config changed)"]
+    verbose = render_plan(plan_of(change), proxy=PROXY, verbose=True)
+    assert verbose.split("\n\n")[1].splitlines()[1] == "    prevent_destroy  false → true (config changed)"
 
 
 def member_update(number: int, *diffs: AttributeDiff) -> Change:

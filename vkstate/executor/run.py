@@ -169,10 +169,13 @@ class _Run:
     def _verify_update(self, change: Change, order: UpdateOrder, row: LiveKey, answered_at: datetime) -> None:
         desired = change.desired
         assert desired is not None  # noqa: S101 - only a desired key is updated
+        # What was assigned was tried by this; what stands there all the same is the proxy's own, as after a create.
         unmet = shortfall(desired, row, cleared=order.clear, expiry=order.expiry, written_at=answered_at)
         asked = {*order.assign, *order.clear, *EXPIRY_PATHS}
         unmet = tuple(diff for diff in unmet if diff.path in asked)
-        refused = [diff.path for diff in unmet if not _is_second_try(change, diff.path)]
+        refused = [
+            diff.path for diff in unmet if diff.path not in order.assign and not _is_second_try(change, diff.path)
+        ]
         refused += [ALIAS_PATH] if ALIAS_PATH in order.assign and row.alias != desired.alias else []
         refused += [STAMP_PATH] if STAMP_PATH in order.assign and row.stamp != order.stamp else []
         if refused:

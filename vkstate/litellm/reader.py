@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from typing import Final
 
@@ -72,10 +72,13 @@ class _Reading:
         return Live(tuple(sorted(keys, key=lambda key: key.token)), first.total)
 
     def _ours(self, known: Collection[Sought], whole: Page | None) -> Mapping[Token, LiveKey]:
-        """Our keys by token: from the one page that holds every key, as far as its rows show all there is."""
+        """Our keys by token: from the one page that holds every key, as far as its rows show all there is.
+
+        Both ways show the same of a key, or what is drift would hang on how many keys others have.
+        """
         if whole is None:
             return self.proxy.find(known)
-        listed = {key.token: key for key in whole.keys if key.token not in whole.incomplete}
+        listed = {key.token: _as_by_token(key) for key in whole.keys if key.token not in whole.incomplete}
         asked = [one for one in known if one.token not in listed]
         found = self.proxy.find(asked) if asked else {}
         return {one.token: listed[one.token] for one in known if one.token in listed} | dict(found)
@@ -127,6 +130,12 @@ class _Reading:
         if (first.pages - 1) * _PAGE_COST > len(members):
             return False
         return self._add_listing(first, filters)
+
+
+def _as_by_token(key: LiveKey) -> LiveKey:
+    """A key of ``/key/list`` as ``/v2/key/info`` shows it: of ``object_permission`` it has only the id."""
+    shown = {path: value for path, value in key.attributes.items() if not path.startswith("object_permission.")}
+    return replace(key, attributes=shown)
 
 
 def _by_prefix(aliases: Collection[Alias]) -> tuple[dict[str, list[Alias]], list[Alias]]:

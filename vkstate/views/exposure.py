@@ -54,8 +54,7 @@ def exposure_of(plan: Plan) -> Exposure:
         if isinstance(budget, Sensitive | Sealed) or isinstance(period, Sensitive | Sealed):
             lists["not_shown"].append(change.alias)
         elif isinstance(budget, bool) or not isinstance(budget, int | float):
-            bounded = any(_after(change, path) for path in ("budget_id", "budget_limits"))
-            lists["elsewhere" if bounded else "unlimited"].append(change.alias)
+            lists["elsewhere" if _is_bounded_elsewhere(change) else "unlimited"].append(change.alias)
         elif isinstance(period, str):
             periodic[period] = periodic.get(period, Decimal()) + Decimal(str(budget))
         else:
@@ -88,6 +87,16 @@ def _after(change: Change, path: str) -> Value | None:
     if not isinstance(declared, Unset):
         return declared
     return change.live.attributes.get(path) if change.live is not None else None
+
+
+def _is_bounded_elsewhere(change: Change) -> bool:
+    """Whether a budget row or ``budget_limits`` bounds the key.
+
+    A ``budget_id`` counts where it is declared only: for ``soft_budget``, which stops nothing, LiteLLM links a key to a
+    row that it makes itself (1.72 to 1.105).
+    """
+    declares_row = change.desired is not None and "budget_id" in change.desired.declared
+    return bool((declares_row and _after(change, "budget_id")) or _after(change, "budget_limits"))
 
 
 def _is_endless(change: Change) -> bool:

@@ -9,7 +9,7 @@ from typing import Final
 
 from vkstate.attributes import Value
 from vkstate.keys import Alias, Member
-from vkstate.plan import Action, AttributeDiff, Cause, Change, Plan, Problem, Reason
+from vkstate.plan import Action, AttributeDiff, Change, Plan, Problem, Reason
 from vkstate.views.exposure import exposure_lines, exposure_of
 from vkstate.views.grouping import gather, listing, member_of, members_of, without_alias
 from vkstate.views.tables import cells
@@ -28,6 +28,8 @@ _OBVIOUS: Final = frozenset(
     }
 )
 _ALWAYS_COUNTED: Final = (Action.CREATE, Action.UPDATE, Action.REPLACE, Action.DELETE)
+_STATE_ONLY: Final = "lifecycle."
+"""How paths begin of which the proxy knows nothing."""
 _INDENT: Final = "    "
 
 
@@ -170,25 +172,14 @@ def _reasons(change: Change) -> list[str]:
     reasons = [] if (change.action, change.reason) in _OBVIOUS else [str(change.reason)]
     if change.action is Action.REPLACE:
         reasons.append("new key value")
-    if change.action is Action.UPDATE and not _diffs(change):
+    if change.action is Action.UPDATE and not change.diffs:
         reasons.append("only the record changes")
     return reasons
 
 
-def _diffs(change: Change) -> tuple[AttributeDiff, ...]:
-    """The differences that are shown: those of the attributes, and that of the protection, which only the state has."""
-    desired, recorded = change.desired, change.recorded
-    if change.action is Action.CREATE:
-        return ()
-    if desired is None or recorded is None or desired.prevent_destroy == recorded.prevent_destroy:
-        return change.diffs
-    protection = AttributeDiff("prevent_destroy", recorded.prevent_destroy, desired.prevent_destroy, Cause.CONFIG)
-    return (*change.diffs, protection)
-
-
 def _diff_items(change: Change, person: str | None) -> list[_Item]:
     """``max_budget: 999 → 10``, with why; where it is the same for all of them, it is said once."""
-    diffs = _diffs(change)
+    diffs = change.diffs
     notes = [_note(diff) for diff in diffs]
     said_once = len(set(notes)) == 1
     items: list[_Item] = []
@@ -196,12 +187,18 @@ def _diff_items(change: Change, person: str | None) -> list[_Item]:
         sides = _personal(diff.path, change_text(diff.before, diff.after), change, person)
         noted = f" {note}" if number == len(diffs) or not said_once else ""
         comma = "," if number < len(diffs) else ""
-        items.append(_Item(f"{escaped(diff.path)}: {sides}{noted}{comma}"))
+        items.append(_Item(f"{_label(diff)}: {sides}{noted}{comma}"))
     return items
 
 
+def _label(diff: AttributeDiff) -> str:
+    """What stands for a path: ``lifecycle`` is left out, as of a new key."""
+    return escaped(diff.path.removeprefix(_STATE_ONLY))
+
+
 def _note(diff: AttributeDiff) -> str:
-    return f"({diff.cause}; already so on the proxy)" if diff.already_live else f"({diff.cause})"
+    there = diff.already_live and not diff.path.startswith(_STATE_ONLY)
+    return f"({diff.cause}; already so on the proxy)" if there else f"({diff.cause})"
 
 
 def _personal(path: str, text: str, change: Change, person: str | None) -> str:
@@ -250,8 +247,8 @@ def _rows(change: Change) -> dict[str, str]:
     elif change.action is not Action.UPDATE and change.desired is not None:
         values = change.desired.declared
     rows.update({escaped(path): value_text(values[path], full=True) for path in in_order(values)})
-    for diff in _diffs(change):
-        rows[escaped(diff.path)] = f"{change_text(diff.before, diff.after, full=True)} {_note(diff)}"
+    for diff in change.diffs:
+        rows[_label(diff)] = f"{change_text(diff.before, diff.after, full=True)} {_note(diff)}"
     if change.action is Action.CREATE and change.desired is not None and change.desired.prevent_destroy:
         rows["prevent_destroy"] = "true"
     if change.action is not Action.CREATE and change.recorded is not None and change.recorded.token is not None:
