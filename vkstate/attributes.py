@@ -158,6 +158,9 @@ of the row.
 EXPIRY_PATHS: Final = frozenset({"duration", "expires_at"})
 """Declared like attributes, but moved and compared by rules of their own."""
 
+ALWAYS_SENSITIVE: Final = frozenset({"config", "metadata.logging", "metadata.callback_settings"})
+"""Where LiteLLM keeps credentials of others, such as those of a logging service: always sensitive."""
+
 STAMP_KEY: Final = "vkstate"
 """The key under a LiteLLM key's ``metadata`` that holds our own mark."""
 

@@ -24,8 +24,8 @@ means: the token is not there, but another key bears the alias.
     yes      ready     nothing              create with a new value (missing on the proxy)
     yes      ready     its alias            problem: replaced outside vkstate
 
-"Its stamp" means: the record has no token, and a key under the alias carries our lineage and the record's id. A key that
-is recorded under one alias and was renamed to another is a problem for a key that is desired under the latter.
+"Its stamp" means: the record has no token, and a key under the alias carries our lineage and the record's id. A key
+that is recorded under one alias and was renamed to another is a problem for a key that is desired under the latter.
 A live key that is neither desired nor recorded is unmanaged: it is counted and never touched.
 """
 

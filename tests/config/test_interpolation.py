@@ -130,10 +130,40 @@ def test_values_from_the_environment_are_sensitive_path_by_path(project: Project
         "extra.x": Sensitive("t"),
         "extra.y": 1,
     }
-    assert keys["w-me"].declared == {"duration": "30d", "models": ["m"], "user_id": "me@t.example"}
+    assert keys["w-me"].declared == {"duration": "30d", "models": ["m"], "user_id": Sensitive("me@t.example")}
 
 
 CANARY = "hunter2-canary"
+
+
+@pytest.mark.parametrize("made_by", ["user_domain: '${env.X}.example'", "user_id_template: '{user}@${env.X}.example'"])
+def test_a_user_id_that_is_made_of_the_environment_is_sensitive(project: Project, made_by: str) -> None:
+    keys = project.keys(f"workshops:\n  w:\n    count: 1\n    models: [m]\n    {made_by}\n", {"X": "t"})
+    assert keys["w-user1"].declared["user_id"] == Sensitive("user1@t.example")
+
+
+@pytest.mark.parametrize(
+    ("declared", "path"),
+    [
+        ("metadata: {'${env.S}': 1}", "metadata"),
+        ("extra: {'${env.S}': 1}", "extra"),
+        ("object_permission: {'${env.S}': [a]}", "object_permission"),
+        ("metadata: {a: [{'${env.S}': 1}]}", "metadata.a[0]"),
+        ("aliases: {'${env.S}': m}", "aliases"),
+        ("aliases: {'${var.v}': m}", "aliases"),
+    ],
+)
+def test_a_name_within_an_attribute_may_not_come_from_the_environment(
+    project: Project, declared: str, path: str
+) -> None:
+    text = f"variables: {{v: '${{env.S}}'}}\nkeys:\n  one:\n    models: [m]\n    {declared}\n"
+    [problem] = project.problems(text, {"S": CANARY})
+    reference = "${var.v}" if "var.v" in declared else "${env.S}"
+    assert problem == (
+        f"vkstate.yaml:6:{declared.index(chr(39)) + 5}: keys.one.{path}.{reference}: a name within an attribute cannot "
+        "come from the environment, as names are shown and stored: write it out, or use ${var.name} with a variable "
+        "that does not come from there"
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 from tests.executor.fuse import fails
 from tests.executor.world import World, failing, said
 from tests.factories import CREATED, ENDS, desired, foreign, live, participant, pending, recorded, token_of
+from vkstate.attributes import Sealed
 from vkstate.errors import VkstateError
 from vkstate.executor.ports import AnswerLost, ClosingLine, Refused
 from vkstate.keys import Alias
@@ -63,6 +64,16 @@ def test_the_closing_report() -> None:
             ClosingLine(Alias("w-user1"), token_of("w-user1"), "x", "w", 1.25, 50.0, CREATED, ENDS),
         )
     ]
+
+
+def test_the_closing_report_leaves_out_what_is_sensitive() -> None:
+    sealed = Sealed("sha256:" + "ab" * 32)
+    here = World().has(
+        [recorded("a", also={"user_id": sealed, "max_budget": sealed})],
+        [live("a", {"user_id": "canary", "max_budget": 50}, spend=1.25)],
+    )
+    here.apply()
+    assert here.journal.reports == [(ClosingLine(A, token_of("a"), None, None, 1.25, None, CREATED, ENDS),)]
 
 
 def test_nothing_is_sent_without_the_report() -> None:

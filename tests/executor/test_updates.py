@@ -321,6 +321,17 @@ def test_a_key_that_the_state_does_not_know_is_adopted_with_what_the_proxy_holds
     here.converged()
 
 
+def test_an_order_names_the_sensitive_values_that_do_not_change_too() -> None:
+    team = Sensitive("t")
+    here = world(
+        desired("a", also={"team_id": team}, max_budget=5),
+        recorded("a", also={"team_id": seal(LINEAGE, team)}),
+        live("a", FULL, also={"team_id": "t"}),
+    )
+    here.apply()
+    assert here.proxy.updated == [UpdateOrder(SOUGHT, STAMP, {"max_budget": 5}, sensitive=("t",))]
+
+
 def test_nothing_sensitive_goes_from_the_proxy_into_the_record_of_an_adopted_key() -> None:
     here = World().want([desired("a", also={"metadata.logging": Sensitive("new")}, max_budget=5)])
     here.journal.add([], [value_of("a")])

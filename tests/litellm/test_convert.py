@@ -288,9 +288,13 @@ def test_what_no_message_may_repeat() -> None:
     body: dict[str, Json] = {
         "key_alias": "shown",
         "user_id": "shown",
-        "metadata": {"logging": [{"callback_vars": {"secret_key": "one"}}], "vkstate": {"id": "shown"}},
-        "config": {"a": "two"},
-        "shiny": "three",
+        "metadata": {"logging": [{"callback_vars": {"secret_key": "the-one"}}], "vkstate": {"id": "shown"}},
+        "config": {"a": "the-two", "b": "a word"},
+        "shiny": ["the-three", "short"],
+        "organization_id": "org",
+        "max_budget": 5,
         "models": ["shown"],
     }
-    assert hidden_texts(body) == ["one", "two", "three"]
+    assert hidden_texts(body) == ["the-one", "the-two", "a word", "the-three"]
+    sensitive: list[Json] = ["org", 5, {"a": [True, None, "b", 2.5, 7.0]}]
+    assert hidden_texts({"organization_id": "org"}, sensitive) == ["org", "5", "5.0", "b", "2.5", "7.0", "7"]

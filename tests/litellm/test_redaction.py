@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import responses
@@ -40,6 +41,19 @@ SECRETS = (MASTER_KEY, hashlib.sha256(MASTER_KEY.encode()).hexdigest(), VALUE.re
 )
 def test_secrets_are_masked(text: str, shown: str) -> None:
     assert Redaction([MASTER_KEY, "abc"]).mask(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("also", "text", "shown"),
+    [
+        (["canary-org", "canary-org-999"], "Organization=canary-org-999", "Organization=***"),
+        (["org"], "Organization=org, org-wide, organic", "Organization=***, ***-wide, organic"),
+        (["5", "5.0"], "5.0 > 50, 5.", "*** > 50, ***."),
+        ([""], "nothing", "nothing"),
+    ],
+)
+def test_a_short_secret_of_one_request_is_masked_as_a_word(also: list[str], text: str, shown: str) -> None:
+    assert Redaction().mask(text, also) == shown
 
 
 def test_a_master_key_of_any_form_is_masked() -> None:
@@ -155,3 +169,29 @@ def test_a_header_that_cannot_be_sent_is_not_shown(pauses: list[float]) -> None:
         made.get("/key/list")
     assert GATEWAY not in _everything_said(caught.value)
     assert caught.value.hint == "correct proxy.headers in the config"
+
+
+@pytest.mark.parametrize("status", [400, 500])
+def test_what_came_from_the_environment_is_masked_in_the_words_of_a_refusal(
+    status: int, answers: responses.RequestsMock
+) -> None:
+    """LiteLLM 1.105 names the organisation, the team and the budget that it does not know."""
+    sensitive: tuple[Json, ...] = ("canary-org-999", 7)
+    order = replace(ORDER, declared={"organization_id": "canary-org-999", "max_budget": 7}, sensitive=sensitive)
+    update = replace(UPDATE, assign={"tpm_limit": 70}, sensitive=sensitive)
+    message = "No such Organization=canary-org-999 with max_budget=7.0 and tpm_limit=70"
+    for path in ("/key/generate", "/key/update"):
+        answers.add("POST", f"{URL}{path}", json={"error": {"message": message}}, status=status)
+    answers.add("GET", f"{URL}/health/readiness", json={"db": "connected"})
+    said = []
+    with Connection(URL, MASTER_KEY, retries=0, sleep=lambda _: None) as connection:
+        proxy = LiteLLMProxy(connection)
+        writes: tuple[Callable[[], object], ...] = (lambda: proxy.create(order), lambda: proxy.update(update))
+        for write in writes:
+            with pytest.raises(VkstateError) as caught:
+                write()
+            said.append(caught.value.detail)
+    assert said == [
+        f"POST {URL}{path}: LiteLLM said ({status}): No such Organization=*** with max_budget=*** and tpm_limit=70."
+        for path in ("/key/generate", "/key/update")
+    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from vkstate.attributes import Sealed, Value
 from vkstate.cli.project import Project
@@ -13,6 +14,8 @@ from vkstate.state.durable import durable_write
 from vkstate.state.file import StateFile
 from vkstate.state.model import State
 from vkstate.views.handouts import Handout, HandoutKey, as_json
+
+_SENSITIVE: Final = "(sensitive)"
 
 
 def handout(project: Project, state: State, aliases: Collection[Alias]) -> Handout:
@@ -54,10 +57,13 @@ def _status(record: RecordedKey) -> str:
 
 def _text(value: Value) -> str | None:
     """A text as it may be handed out; a sensitive one is not."""
-    return "(sensitive)" if isinstance(value, Sealed) else value if isinstance(value, str) else None
+    return _SENSITIVE if isinstance(value, Sealed) else value if isinstance(value, str) else None
 
 
 def _models(value: Value) -> tuple[str, ...]:
+    """Models as they may be handed out; for sensitive ones never none, which LiteLLM reads as all."""
+    if isinstance(value, Sealed):
+        return (_SENSITIVE,)
     return tuple(str(item) for item in value) if isinstance(value, list) else ()
 
 

@@ -11,15 +11,28 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from vkstate.attributes import ATTRIBUTES, EXPIRY_PATHS, Home, Json, Kind, Sensitive, Value, flatten
+from vkstate.attributes import (
+    ALWAYS_SENSITIVE,
+    ATTRIBUTES,
+    EXPIRY_PATHS,
+    Home,
+    Json,
+    Kind,
+    Sensitive,
+    Value,
+    flatten,
+)
 from vkstate.config.places import Problems, Where
 from vkstate.config.schema.attributes import KeyAttributes
 from vkstate.config.tree import Node
 
-_ALWAYS_SENSITIVE: Final = frozenset({"metadata.logging", "metadata.callback_settings", "config"})
 _NO_MODELS: Final = (
     "is missing: name the models that the key may use, here or in defaults, or write [all-proxy-models] where all are "
     "meant"
+)
+_NAME_FROM_OUTSIDE: Final = (
+    "a name within an attribute cannot come from the environment, as names are shown and stored: write it out, or use "
+    "${var.name} with a variable that does not come from there"
 )
 _FOLDED: Final = frozenset(name for name, attribute in ATTRIBUTES.items() if attribute.home is Home.METADATA)
 
@@ -59,8 +72,10 @@ def layer_of(model: KeyAttributes, node: Node, problems: Problems) -> Layer:
     values: dict[str, Value] = {}
     places: dict[str, Where] = {}
     for name, value in written.items():
+        for where in _secret_names(node.children[name]):
+            problems.add(where, _NAME_FROM_OUTSIDE)
         for path, inner, at in _flat(name, value, node.children[name]):
-            secret = path in _ALWAYS_SENSITIVE or (at.tainted and path not in EXPIRY_PATHS)
+            secret = path in ALWAYS_SENSITIVE or (at.tainted and path not in EXPIRY_PATHS)
             values[path] = Sensitive(inner) if secret else inner
             places[path] = at.where
     life = model.lifecycle
@@ -71,6 +86,14 @@ def layer_of(model: KeyAttributes, node: Node, problems: Problems) -> Layer:
         life.prevent_destroy if life and "prevent_destroy" in said else None,
         frozenset(life.ignore_changes or ()) if life and "ignore_changes" in said else None,
     )
+
+
+def _secret_names(node: Node) -> Iterator[Where]:
+    """The places of names, at any depth, that came from the environment."""
+    for child in node.children.values():
+        if child.secret_name:
+            yield child.where
+        yield from _secret_names(child)
 
 
 def _flat(name: str, value: Json, node: Node) -> Iterator[tuple[str, Json, Node]]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from vkstate.attributes import Value
+from vkstate.attributes import Sensitive, Value
 from vkstate.config.aliases import alias_problem
 from vkstate.config.expand import BUILT_IN, Expansion
 from vkstate.config.layers import NOTHING, Layer, check
@@ -161,8 +161,14 @@ class _Workshop:
                     continue
                 return  # what is wrong with one counted member is wrong with the rest
             if base is not None:
-                derived = {} if user_id is None else {"user_id": user_id.fill(values)}
+                derived = {} if user_id is None else {"user_id": self._user_id(user_id, values)}
                 self._desire(name, person, base, derived, self.overrides.get(person.user, NOTHING))
+
+    def _user_id(self, template: Template, values: Mapping[str, str]) -> Value:
+        """A derived user id; sensitive where the template or the domain came from the environment."""
+        made_by = [self.node.children.get(field) for field in ("user_id_template", "user_domain")]
+        filled = template.fill(values)
+        return Sensitive(filled) if any(node is not None and node.tainted for node in made_by) else filled
 
     def _values(self, person: Person, *templates: Template | None) -> Mapping[str, str] | None:
         """What fills the placeholders for one member, or None where a cell that is needed is empty."""

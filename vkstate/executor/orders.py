@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from vkstate.attributes import EXPIRY_PATHS, UNSET, Json, Sensitive, Value, reveal, same
+from vkstate.attributes import EXPIRY_PATHS, UNSET, Json, Sealed, Sensitive, Value, reveal, same
 from vkstate.differences import (
     ALIAS_PATH,
     PROTECTION_PATH,
@@ -30,7 +30,12 @@ def create_order(lineage: str, desired: DesiredKey, key_id: str, value: KeyValue
         declared={path: reveal(item) for path, item in desired.declared.items() if path not in EXPIRY_PATHS},
         expiry=declared_expiry(desired),
         value=value,
+        sensitive=_sensitive(desired),
     )
+
+
+def _sensitive(desired: DesiredKey) -> tuple[Json, ...]:
+    return tuple(item.value for item in desired.declared.values() if isinstance(item, Sensitive))
 
 
 def pending_record(order: CreateOrder, desired: DesiredKey, since: datetime) -> RecordedKey:
@@ -143,7 +148,8 @@ def update_order(change: Change, record: RecordedKey, lineage: str, diffs: tuple
             clear.add(diff.path)
         else:
             assign[diff.path] = reveal(desired.declared[diff.path])
-    return UpdateOrder(Sought(token, record.id, change.alias), stamp, assign, frozenset(clear), expiry)
+    asked = Sought(token, record.id, change.alias)
+    return UpdateOrder(asked, stamp, assign, frozenset(clear), expiry, _sensitive(desired))
 
 
 def _recorded_expiry(record: RecordedKey) -> Expiry:
@@ -156,9 +162,10 @@ def sought(record: RecordedKey) -> Sought | None:
 
 
 def closing_line(alias: Alias, token: Token, live: LiveKey | None, record: RecordedKey | None) -> ClosingLine:
-    """What is kept of a key that is about to be deleted."""
-    user_id = live.attributes.get("user_id") if live else None
-    budget = live.attributes.get("max_budget") if live else None
+    """What is kept of a key that is about to be deleted; without what is recorded as sensitive."""
+    sealed = {path for path, value in record.applied.items() if isinstance(value, Sealed)} if record else set()
+    shown = {path: value for path, value in live.attributes.items() if path not in sealed} if live else {}
+    user_id, budget = shown.get("user_id"), shown.get("max_budget")
     return ClosingLine(
         alias=alias,
         token=token,

@@ -54,6 +54,7 @@ class CreateOrder:
     """All that the proxy is told of a key that is to be created.
 
     ``declared`` is by flat path, revealed and without the expiry. ``value`` is None only where the proxy makes it.
+    ``sensitive`` are the values that no message may repeat, whatever the proxy says.
     """
 
     alias: Alias
@@ -61,6 +62,7 @@ class CreateOrder:
     declared: Mapping[str, Json] = field(repr=False)
     expiry: Expiry
     value: KeyValue | None
+    sensitive: tuple[Json, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,8 @@ class UpdateOrder:
 
     ``assign`` gives the new values by flat path, revealed (``key_alias`` and our own stamp, ``metadata.vkstate``, are
     paths like others here); ``clear`` names the paths that are to be cleared; ``expiry`` is None where it is not to
-    move. Metadata is merged into what stands on the proxy at that moment, with our stamp.
+    move. Metadata is merged into what stands on the proxy at that moment, with our stamp. ``sensitive`` are the values
+    that no message may repeat, be they to change or not: the proxy also quotes what a key holds already.
     """
 
     sought: Sought
@@ -77,6 +80,7 @@ class UpdateOrder:
     assign: Mapping[str, Json] = field(repr=False)
     clear: frozenset[str] = frozenset()
     expiry: Expiry | None = None
+    sensitive: tuple[Json, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)

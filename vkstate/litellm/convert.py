@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final, cast
 
@@ -10,7 +10,7 @@ from vkstate.attributes import ATTRIBUTES, STAMP_KEY, Attribute, Home, Json, Kin
 from vkstate.executor.ports import CreateOrder, UpdateOrder
 from vkstate.expiry import Expiry, Lasting, Never, Until
 from vkstate.keys import LiveKey, Member, Stamp, Token
-from vkstate.litellm.redaction import texts_in
+from vkstate.litellm.redaction import SHORTEST_SECRET, texts_in
 from vkstate.litellm.wire import Row
 
 FOLDED: Final = tuple(item for item in ATTRIBUTES.values() if item.home is Home.METADATA)
@@ -256,9 +256,14 @@ def _empty_like(value: Json) -> Json:
             return None
 
 
-def hidden_texts(body: Mapping[str, Json]) -> list[str]:
-    """The texts of a body that may be secrets besides the key value (the user's metadata, ``config``, ``extra``)."""
+def hidden_texts(body: Mapping[str, Json], sensitive: Sequence[Json] = ()) -> list[str]:
+    """The texts that no message may show besides the key value.
+
+    Of the body those that may be secrets (the user's metadata, ``config``, ``extra``), short words excepted; of the
+    sensitive values all, numbers included.
+    """
     known = ATTRIBUTES.keys() - {"config"} | {"key", "key_alias", "duration"}
     own = {key: value for key, value in _object(body.get("metadata")).items() if key != STAMP_KEY}
     rest = {key: value for key, value in body.items() if key not in known}
-    return [*texts_in(own), *texts_in(rest)]
+    maybe = (text for text in (*texts_in(own), *texts_in(rest)) if len(text) >= SHORTEST_SECRET)
+    return [*maybe, *(text for value in sensitive for text in texts_in(value, numbers=True))]

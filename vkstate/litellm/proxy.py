@@ -75,7 +75,7 @@ class LiteLLMProxy:
         with _answer_or_lost():
             answer = self.connection.exchange("POST", "/key/generate", body=body, repeat=False)
         if answer.status >= 300:
-            raise self._refusal(answer, hidden_texts(body))
+            raise self._refusal(answer, hidden_texts(body, order.sensitive))
         try:
             made = KeyValue(parse(Generated, answer, self.connection.url).key.get_secret_value())
         except (BadAnswer, NotLiteLLM) as error:
@@ -101,7 +101,7 @@ class LiteLLMProxy:
         def body() -> Mapping[str, Json]:
             """Made anew for each attempt: a duration counts from the moment of sending."""
             made = update_body(order, current, self.now())
-            secrets[:] = hidden_texts(made)
+            secrets[:] = hidden_texts(made, order.sensitive)
             return made
 
         with _answer_or_lost():

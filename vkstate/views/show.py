@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from vkstate.attributes import UNSET, Json, Sealed, Sensitive, Value
+from vkstate.attributes import ALWAYS_SENSITIVE, UNSET, Json, Sealed, Sensitive, Value
 from vkstate.expiry import format_instant
 from vkstate.keys import LiveKey, Member, Recorded, RecordedKey
 from vkstate.views.json import FORMAT_VERSION, values_document
@@ -16,8 +16,6 @@ from vkstate.views.values import PLAIN, Palette, Tone, in_order, value_text
 from vkstate.views.words import counted, escaped, expiry_text, money, spent
 
 WIDTH: Final = 100
-_SECRET_PATHS: Final = frozenset({"config", "metadata.logging", "metadata.callback_settings"})
-"""Where LiteLLM keeps credentials of others, such as those of a logging service."""
 
 
 @dataclass(frozen=True)
@@ -178,7 +176,7 @@ def _live_values(key: ShownKey) -> dict[str, Value]:
     if key.live is None:
         return {}
     applied: Mapping[str, Value] = key.recorded.applied if key.recorded is not None else {}
-    sealed = {path for path, value in applied.items() if isinstance(value, Sealed | Sensitive)} | _SECRET_PATHS
+    sealed = {path for path, value in applied.items() if isinstance(value, Sealed | Sensitive)} | ALWAYS_SENSITIVE
     return {
         path: Sensitive(None) if path in sealed and not _is_empty(value) else value
         for path, value in key.live.attributes.items()
