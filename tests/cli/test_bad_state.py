@@ -135,3 +135,14 @@ def test_a_secret_store_that_cannot_be_used(workspace: Workspace, content: str, 
         assert (ran.code, ran.stdout, said) == (1, "", [summary]), command
     assert (store.read_text(), workspace.state_path.read_bytes()) == (content, state)
     assert workspace.sandbox().listed()["total_count"] == 1
+
+
+def test_a_secret_store_that_others_can_read_is_closed_and_said(workspace: Workspace) -> None:
+    workspace.configure("proxy: {url: 'sandbox://'}\nkeys:\n  my-project: {models: [gpt-4]}\n")
+    workspace.apply()
+    store = workspace.path / ".vkstate" / "keys.json"
+    store.chmod(0o644)
+    ran = workspace.ok("plan")
+    [warning] = [line for line in ran.stderr.splitlines() if line.startswith("warning: ")]
+    assert "keys.json" in warning
+    assert store.stat().st_mode & 0o777 == 0o600

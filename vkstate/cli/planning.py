@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from vkstate.cli.project import Project
+from vkstate.cli.terminal import say
 from vkstate.errors import ExitCode, VkstateError
 from vkstate.executor.orders import sought
 from vkstate.keys import Alias, Capabilities, DesiredKey, Live, Member, Recorded, Status
@@ -57,6 +58,8 @@ def planned(project: Project, connection: Connection, wish: Wish) -> Planned:
     state = project.state
     project.bound()
     recorded = Recorded(state.lineage, state.keys, project.store.tokens())
+    for warning in project.store.warnings:
+        say(f"warning: {warning}")
     _check_targets(wish.selection, recorded, project)
     proxy = LiteLLMProxy(connection)
     live = _read(proxy, recorded, desired, project.config.proxy.parallelism)
