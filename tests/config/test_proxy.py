@@ -11,7 +11,7 @@ from vkstate.config.config import Config, ProxySettings
 from vkstate.config.interpolation import EnvironmentRef
 from vkstate.config.loader import load
 from vkstate.config.master_key import FromCommand, FromFile, FromKubernetes, FromText
-from vkstate.config.urls import canonical_url
+from vkstate.config.urls import proxy_url
 
 URLS = {
     "https://litellm.example.com": "https://litellm.example.com",
@@ -28,8 +28,8 @@ URLS = {
 
 @pytest.mark.parametrize(("text", "url"), URLS.items())
 def test_urls_have_one_form(text: str, url: str) -> None:
-    assert canonical_url(text) == url
-    assert canonical_url(url) == url
+    assert proxy_url(text) == url
+    assert proxy_url(url) == url
 
 
 BAD_URLS = {

@@ -17,7 +17,7 @@ CheckModels: TypeAlias = Literal["error", "warn", "off"]
 class ProxySettings:
     """Where the proxy is and how to talk to it.
 
-    ``url`` is canonical (see :func:`vkstate.config.urls.canonical_url`), ``public_url`` likewise, or None where it is
+    ``url`` is canonical (see :func:`vkstate.urls.canonical_url`), ``public_url`` likewise, or None where it is
     the same. ``timeout`` is in seconds. ``verify_tls`` is False for no check, or a file of the certificates to trust.
     ``headers`` may hold secrets.
     """

@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
-from urllib.parse import urlsplit
+from typing import ClassVar
 
 from vkstate.errors import VkstateError
 from vkstate.state.model import State
-
-_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+from vkstate.urls import canonical_url
 
 
 class ForeignProxy(VkstateError):
     """The state's keys live on another proxy than the configured one."""
 
     summary: ClassVar[str] = "the state belongs to another proxy"
-
-
-def canonical_url(url: str) -> str:
-    """A proxy's url in the form in which urls are compared: case, default port and trailing slashes do not count."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:  # not a url: equal only to itself
-        return url
-    scheme, host = parts.scheme.lower(), (parts.hostname or "").lower()
-    host = f"[{host}]" if ":" in host else host
-    if port is not None and port != _DEFAULT_PORTS.get(scheme):
-        host = f"{host}:{port}"
-    query = f"?{parts.query}" if parts.query else ""
-    return f"{scheme}://{host}{parts.path.rstrip('/')}{query}"
 
 
 def check_binding(state: State, url: str) -> None:

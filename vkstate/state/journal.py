@@ -9,11 +9,11 @@ from pathlib import Path
 
 from vkstate.executor.ports import ClosingLine
 from vkstate.keys import Alias, KeyValue, RecordedKey, Token
-from vkstate.state.binding import canonical_url
 from vkstate.state.file import StateFile
 from vkstate.state.model import State
 from vkstate.state.reports import ClosingReport
 from vkstate.state.secret_store import SecretStore
+from vkstate.urls import canonical_url
 
 
 class FileJournal:

@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
 from vkstate.config.schema.base import Duration, Name, Strict, wrong
-from vkstate.config.urls import SANDBOX, canonical_url
+from vkstate.config.urls import SANDBOX, proxy_url
 from vkstate.expiry import parse_duration
 
 LONGEST_TIMEOUT: Final = 3600
@@ -19,7 +19,7 @@ _SECRET_KEY: Final = re.compile(r"[A-Za-z0-9._-]+")
 
 def _admin_url(text: str) -> str:
     try:
-        return canonical_url(text)
+        return proxy_url(text)
     except ValueError as error:
         raise wrong(str(error)) from None
 
