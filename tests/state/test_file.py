@@ -4,6 +4,7 @@ import errno
 import os
 import stat
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,21 @@ def names(directory: Path) -> list[str]:
 
 def parts(error: VkstateError) -> tuple[str, str | None]:
     return error.detail, error.hint
+
+
+def test_a_file_that_was_here_is_to_be_brought_back(path: Path) -> None:
+    """A state begun anew would not know the keys of the old one."""
+    file = StateFile(path)
+    file.write(state())
+    again = StateFile(path)
+    again.write(replace(again.read(), serial=9))
+    path.unlink()
+    with pytest.raises(StateMissing) as caught:
+        StateFile(path).read()
+    assert parts(caught.value) == (
+        f"{path} does not exist, though a project was here: {file.backup} holds the version before its last change.",
+        f"bring it back: git restore {path}, or: cp {file.backup} {path}",
+    )
 
 
 def test_a_missing_file(path: Path) -> None:

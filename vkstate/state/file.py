@@ -70,7 +70,7 @@ class StateFile:
         self._ours = {_digest(data)}
         self._first_write = True
         if data is None:
-            raise StateMissing(f"{self.path} does not exist.", hint="begin a project here: vkstate init")
+            raise self._missing()
         try:
             return _parse(data, str(self.path))
         except StateDamaged as error:
@@ -159,6 +159,17 @@ class StateFile:
         raise StateChanged(
             f"{self.path} {what} since this run read it. It was left as it is.",
             hint=f"see what changed: git diff {quoted}; then run the command again",
+        )
+
+    def _missing(self) -> StateMissing:
+        """A state that was here before is to be brought back: a new one would not know the keys of the old."""
+        if not self._backup_is_sound():
+            return StateMissing(f"{self.path} does not exist.", hint="begin a project here: vkstate init")
+        backup, path = shlex.quote(str(self.backup)), shlex.quote(str(self.path))
+        return StateMissing(
+            f"{self.path} does not exist, though a project was here: {self.backup} holds the version before its last "
+            "change.",
+            hint=f"bring it back: git restore {path}, or: cp {backup} {path}",
         )
 
     def _backup_is_sound(self) -> bool:
