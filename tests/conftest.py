@@ -97,3 +97,14 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         report.outcome = "failed"
         report.longrepr = "the canary secret was printed or logged"
     return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say once what was left out for want of a real proxy, instead of a line for each test."""
+    if not (os.environ.get("VKSTATE_LIVE_URL") and os.environ.get("VKSTATE_LIVE_MASTER_KEY")):
+        skipped = len(terminalreporter.stats.get("skipped", []))
+        if skipped:
+            terminalreporter.write_line(
+                f"{skipped} tests need a real LiteLLM proxy and were skipped: set VKSTATE_LIVE_URL and "
+                "VKSTATE_LIVE_MASTER_KEY to run them."
+            )
