@@ -76,6 +76,15 @@ class Change:
     diffs: tuple[AttributeDiff, ...] = ()
 
     @property
+    def member(self) -> Member | None:
+        """Whose key it is: as the config says, else as recorded, else as its stamp says."""
+        if self.desired is not None:
+            return self.desired.member
+        if self.recorded is not None:
+            return self.recorded.member
+        return self.live.stamp.member if self.live is not None and self.live.stamp is not None else None
+
+    @property
     def needs_request(self) -> bool:
         """Whether the proxy is changed, and not only the state."""
         match self.action:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from vkstate.keys import Alias, Member, natural_order
-from vkstate.plan import Change, Plan
+from vkstate.plan import Plan
 
 _WORKSHOP = "workshop:"
 
@@ -46,16 +46,11 @@ def _readings(text: str) -> Iterator[tuple[str, str]]:
             yield text[:place], text[place + 1 :] or "*"
 
 
-def member_of(change: Change) -> Member | None:
-    """Whose key a change is about, as the config or else the state says."""
-    return change.desired.member if change.desired else change.recorded.member if change.recorded else None
-
-
 def restrict(plan: Plan, selection: Selection) -> Plan:
     """The part of a plan that a selection leaves, with the aliases of the changes and problems that it left out."""
     if not selection:
         return plan
-    kept = tuple(change for change in plan.changes if selection.selects(change.alias, member_of(change)))
+    kept = tuple(change for change in plan.changes if selection.selects(change.alias, change.member))
     problems = tuple(p for p in plan.problems if p.alias is None or selection.selects(p.alias, p.member))
     left_out = {change.alias for change in plan.effective} | {p.alias for p in plan.problems if p.alias is not None}
     left_out -= {change.alias for change in kept} | {p.alias for p in problems if p.alias is not None}

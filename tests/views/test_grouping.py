@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from vkstate.keys import Alias, Member
 from vkstate.plan import Action, Change, Reason
-from vkstate.views.grouping import Group, gather, listing, member_of, without_alias
+from vkstate.views.grouping import Group, gather, listing, without_alias
 
 from .samples import WORKSHOP, create, delete, live, participant, recorded, update
 
@@ -117,11 +117,11 @@ def test_workshops_are_not_mixed() -> None:
 
 def test_a_member_is_known_from_config_then_record_then_stamp() -> None:
     member = participant(1)
-    assert member_of(create(member)) == member
-    assert member_of(delete(member)) == member
+    assert create(member).member == member
+    assert delete(member).member == member
     stamped = Change(Alias("a"), Action.ADOPT, Reason.STATE_BEHIND, live=live("a", {}, member))
-    assert member_of(stamped) == member
-    assert member_of(Change(Alias("a"), Action.NO_OP, Reason.MATCHES)) is None
+    assert stamped.member == member
+    assert Change(Alias("a"), Action.NO_OP, Reason.MATCHES).member is None
 
 
 def test_a_listing_names_groups_and_counts_what_does_not_fit() -> None:

@@ -54,13 +54,13 @@ def gather(changes: Sequence[Change], alike: Callable[[Change], Hashable]) -> tu
     """
     families: dict[Hashable, list[int]] = {}
     for index, change in enumerate(changes):
-        member = member_of(change)
+        member = change.member
         key = ("alone", index) if member is None else ("workshop", member.workshop, alike(change))
         families.setdefault(key, []).append(index)
     groups: list[tuple[int, Group]] = []
     for family in families.values():
         places = {changes[index].alias: index for index in family}
-        members = {alias: member_of(changes[index]) for alias, index in places.items()}
+        members = {alias: changes[index].member for alias, index in places.items()}
         for name, aliases in _bundles(tuple(places), members):
             indices = sorted(places[alias] for alias in aliases)
             person = _person(name, aliases[0], members[aliases[0]])
@@ -90,16 +90,7 @@ def listing(aliases: Iterable[Alias], members: Mapping[Alias, Member], room: int
 
 def members_of(plan: Plan) -> Mapping[Alias, Member]:
     """Which aliases of a plan are members of a workshop."""
-    return {change.alias: member for change in plan.changes if (member := member_of(change)) is not None}
-
-
-def member_of(change: Change) -> Member | None:
-    """Whose key a change is about: as the config says, else as recorded, else as its stamp says."""
-    if change.desired is not None:
-        return change.desired.member
-    if change.recorded is not None:
-        return change.recorded.member
-    return change.live.stamp.member if change.live is not None and change.live.stamp is not None else None
+    return {change.alias: member for change in plan.changes if (member := change.member) is not None}
 
 
 def _person(name: str, alias: Alias, member: Member | None) -> str | None:

@@ -11,7 +11,7 @@ from vkstate.attributes import Value
 from vkstate.keys import Alias, Member
 from vkstate.plan import Action, AttributeDiff, Change, Plan, Problem, Reason
 from vkstate.views.exposure import exposure_lines, exposure_of
-from vkstate.views.grouping import gather, listing, member_of, members_of, without_alias
+from vkstate.views.grouping import gather, listing, members_of, without_alias
 from vkstate.views.tables import cells
 from vkstate.views.values import PLAIN, SIGNS, TONES, Palette, Tone, assignment, change_text, in_order, value_text
 from vkstate.views.words import and_others, counted, escaped, prose, spent
@@ -203,7 +203,7 @@ def _note(diff: AttributeDiff) -> str:
 
 def _personal(path: str, text: str, change: Change, person: str | None) -> str:
     """A user id with the person in place of the one user that stands in it."""
-    member = member_of(change)
+    member = change.member
     if path != "user_id" or person is None or member is None:
         return text
     return re.sub(rf"(?<![A-Za-z0-9]){re.escape(member.user)}(?![A-Za-z0-9])", lambda _: person, text)

@@ -16,7 +16,6 @@ from vkstate.errors import VkstateError
 from vkstate.executor.outcome import Applied, Failed, NotAttempted, Outcome, Result
 from vkstate.plan import Action, AttributeDiff, Change, Plan
 from vkstate.views.exposure import exposure_document, exposure_of
-from vkstate.views.grouping import member_of
 from vkstate.views.outcome import DONE, Command
 
 FORMAT_VERSION: Final = 1
@@ -81,7 +80,7 @@ def _change_document(change: Change) -> dict[str, Json]:
 
 
 def _subject(change: Change) -> dict[str, Json]:
-    member = member_of(change)
+    member = change.member
     return {
         "alias": change.alias,
         "action": str(change.action),
