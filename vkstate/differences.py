@@ -76,6 +76,13 @@ def applied_form(desired: DesiredKey, recorded: RecordedKey | None, lineage: str
     return {path: value for path, value in declared.items() if not _ignored(desired, path)} | kept
 
 
+def is_protected(desired: DesiredKey, recorded: RecordedKey | None) -> bool:
+    """Whether a key may not be deleted: as the config says, and where it says nothing as it was recorded."""
+    if desired.prevent_destroy is not None:
+        return desired.prevent_destroy
+    return recorded is not None and recorded.prevent_destroy
+
+
 def declared_expiry(desired: DesiredKey) -> Expiry:
     """The expiry that a desired key asks for."""
     return expiry_of(desired.declared) or Never()
@@ -241,8 +248,8 @@ def _member_text(member: Member | None) -> Value | Unset:
 
 def _protection(comparison: Comparison) -> Iterator[AttributeDiff]:
     recorded, desired = comparison.recorded, comparison.desired
-    if recorded and recorded.prevent_destroy != desired.prevent_destroy:
-        before, after = recorded.prevent_destroy, desired.prevent_destroy
+    if recorded and recorded.prevent_destroy != is_protected(desired, recorded):
+        before, after = recorded.prevent_destroy, not recorded.prevent_destroy
         yield AttributeDiff(PROTECTION_PATH, before, after, Cause.CONFIG, already_live=True)
 
 

@@ -55,6 +55,11 @@ def mint_id() -> str:
     return secrets.token_hex(8)
 
 
+def retired_alias(alias: Alias, token: Token) -> Alias:
+    """The alias that a key bears once another has taken its place: the same one whenever it is asked for."""
+    return Alias(f"{alias}.retired-{token[:8]}")
+
+
 def natural_order(alias: str) -> tuple[tuple[int, int, str], ...]:
     """A sort key in which user2 comes before user10; total, so that no two aliases are equal.
 
@@ -95,22 +100,35 @@ class Stamp:
         return form
 
 
+class OnMissing(StrEnum):
+    """What becomes of a key of ours that somebody else has deleted."""
+
+    RECREATE = "recreate"
+    """It is made anew, with a new value."""
+    FORGET = "forget"
+    """It stays away, although the config has it."""
+    ERROR = "error"
+    """The plan has a problem, and somebody decides."""
+
+
 @dataclass(frozen=True)
 class DesiredKey:
     """What the config asks of one key.
 
     ``declared`` is by flat path, canonical (see ``vkstate.attributes``), the expiry included as ``duration`` or
-    ``expires_at``. ``place`` is where it stands in the config, as ``vkstate.yaml:12:3``. ``details`` are the roster's
-    own columns, carried to the handout.
+    ``expires_at``. ``place`` is where it stands in the config, as ``vkstate.yaml:12:3``. ``prevent_destroy`` is None
+    where nothing is said of it: then what was recorded goes on. ``details`` are the roster's own columns, carried to
+    the handout.
     """
 
     alias: Alias
     declared: Mapping[str, Value]
     place: str
     member: Member | None = None
-    prevent_destroy: bool = False
+    prevent_destroy: bool | None = None
     ignore_changes: frozenset[str] = frozenset()
     details: Mapping[str, str] = field(default_factory=dict)
+    on_missing: OnMissing = OnMissing.RECREATE
 
 
 class Status(StrEnum):
@@ -119,6 +137,8 @@ class Status(StrEnum):
     PENDING = "pending"
     """Recorded before its create was sent; resolved by its token on the next run."""
     READY = "ready"
+    GONE = "gone"
+    """Somebody else deleted it, and ``on_missing: forget`` leaves it so: remembered, or the next plan would make it."""
 
 
 class Origin(StrEnum):
@@ -130,12 +150,24 @@ class Origin(StrEnum):
 
 
 @dataclass(frozen=True)
+class Retired:
+    """A key whose place another has taken: its value works on until ``delete_after`` (aware, UTC).
+
+    It is deleted by a later run, once ``successor`` is on the proxy; without ``delete_after`` as soon as that is so.
+    """
+
+    successor: Alias
+    delete_after: datetime | None = None
+
+
+@dataclass(frozen=True)
 class RecordedKey:
     """What the state says of one key that we own.
 
     ``applied`` holds the declared attributes as last applied, by flat path, sensitive ones sealed. ``token`` is None
     only while a key whose value the proxy makes is pending. ``server_defaults`` holds, by path, the value that the
-    proxy forces in place of a declared one. Instants are aware, UTC.
+    proxy forces in place of a declared one. A ``retired`` key stands under an alias of its own, see
+    :func:`retired_alias`. Instants are aware, UTC.
     """
 
     alias: Alias
@@ -150,6 +182,7 @@ class RecordedKey:
     prevent_destroy: bool = False
     pending_since: datetime | None = None
     server_defaults: Mapping[str, Json] = field(default_factory=dict)
+    retired: Retired | None = None
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,15 @@ class Reason(StrEnum):
     LOST_RACE = "another key took its alias first"
     UNSETTLED = "its create may still arrive"
     MATCHES = "matches"
+    IMPORTED = "imported"
+    MOVED = "moved"
+    RELEASED = "removed from the config, to live on"
+    REPLACED = "asked for by --replace"
+    RETIRED = "replaced, and its time is over"
+    RETIRING = "replaced, and still has time"
+    TAKEN = "replaced outside vkstate, and taken over by --adopt-replaced"
+    LEFT_MISSING = "missing on the proxy, and left so by on_missing"
+    SEEN = "accepted as it is on the proxy"
 
 
 class Cause(StrEnum):
@@ -47,6 +56,8 @@ class Cause(StrEnum):
 
     CONFIG = "config changed"
     OUTSIDE = "changed outside vkstate"
+    MOVED = "moved"
+    RENEWED = "renewed"
 
 
 @dataclass(frozen=True)
@@ -65,7 +76,13 @@ class AttributeDiff:
 
 @dataclass(frozen=True)
 class Change:
-    """What is done about one alias, with everything that was known when it was decided."""
+    """What is done about one alias, with everything that was known when it was decided.
+
+    ``recorded`` stands under another alias where the key moves. ``becomes`` is given where nothing but the record
+    changes and it is known now what to: it takes the place of ``recorded``. ``retires`` is what a replacement records
+    of the old key (``live``), which makes way by bearing another alias. A ``forget`` with a ``live`` key takes our mark
+    from it.
+    """
 
     alias: Alias
     action: Action
@@ -74,6 +91,13 @@ class Change:
     recorded: RecordedKey | None = None
     live: LiveKey | None = None
     diffs: tuple[AttributeDiff, ...] = ()
+    becomes: RecordedKey | None = None
+    retires: RecordedKey | None = None
+
+    @property
+    def recorded_as(self) -> Alias:
+        """The alias under which the state has the key before the change."""
+        return self.recorded.alias if self.recorded is not None else self.alias
 
     @property
     def member(self) -> Member | None:
@@ -92,6 +116,8 @@ class Change:
                 return True
             case Action.UPDATE | Action.ADOPT:
                 return any(not diff.already_live for diff in self.diffs)
+            case Action.FORGET:
+                return self.live is not None
             case _:
                 return False
 

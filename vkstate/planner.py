@@ -52,6 +52,7 @@ from vkstate.keys import (
     Token,
     natural_order,
 )
+from vkstate.options import NO_OPTIONS, Options
 from vkstate.plan import Action, AttributeDiff, Cause, Change, Plan, Problem, Reason
 
 UNSETTLED_FOR: Final = timedelta(minutes=10)
@@ -64,6 +65,7 @@ def plan(
     live: Live,
     capabilities: Capabilities,
     now: datetime,
+    options: Options = NO_OPTIONS,
 ) -> Plan:
     """What would have to change. The result holds one change for every alias that is desired or recorded.
 

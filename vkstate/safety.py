@@ -8,38 +8,52 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Final, Literal
 
 from vkstate.attributes import Json, Sensitive, reveal
 from vkstate.keys import Alias, DesiredKey
-from vkstate.plan import Action, Change, Plan, Problem
+from vkstate.plan import Action, Change, Plan, Problem, Reason
 
-MOST_DELETED: Final = 30
-"""The percentage of the recorded keys that a plan may delete or replace without being asked for more."""
-FEW_KEYS: Final = 10
-"""Below this many recorded keys the share means nothing."""
 SPECIAL_MODELS: Final = frozenset({"all-team-models", "all-proxy-models", "no-default-models", "*"})
 """Names that LiteLLM gives a meaning of its own (1.72 to 1.105)."""
 _HIDDEN: Final = "(sensitive)"
 """What is said in place of a model whose name came from the environment."""
 
 
-def limit_deletes(plan: Plan, *, recorded: int, allowed: int | None) -> Plan:
-    """Refuse to delete or replace more than 30 % of ten or more recorded keys unless the number was allowed.
+@dataclass(frozen=True)
+class Limits:
+    """How much a plan may delete or replace without being asked for more.
+
+    At most ``percent`` of the recorded keys, where those are ``few`` or more: of fewer the share means nothing.
+    """
+
+    percent: int = 30
+    few: int = 10
+
+
+USUAL: Final = Limits()
+"""The limits where the config says nothing of them."""
+
+
+def limit_deletes(plan: Plan, *, recorded: int, allowed: int | None, limits: Limits = USUAL) -> Plan:
+    """Refuse to delete or replace a larger share of the recorded keys than the limits say, unless it was allowed.
+
+    A retired key, whose time is over, does not count: its replacement has been agreed to.
 
     :param recorded: how many keys the state records.
     :param allowed: ``--allow-deletes N``; suffices where N is at least the number.
     """
-    going = plan.counts[Action.DELETE] + plan.counts[Action.REPLACE]
-    if recorded < FEW_KEYS or 100 * going <= MOST_DELETED * recorded or (allowed is not None and going <= allowed):
+    going = sum(change.reason is not Reason.RETIRED for change in plan.of(Action.DELETE, Action.REPLACE))
+    within = 100 * going <= limits.percent * recorded
+    if recorded < limits.few or within or (allowed is not None and going <= allowed):
         return plan
     given = f" --allow-deletes {allowed} does not cover that." if allowed is not None else ""
     problem = Problem(
-        f"this plan deletes or replaces {going} of {recorded} keys, and at most {MOST_DELETED} % of them, here "
-        f"{MOST_DELETED * recorded // 100}, may go unasked.{given}",
+        f"this plan deletes or replaces {going} of {recorded} keys, and at most {limits.percent} % of them, here "
+        f"{limits.percent * recorded // 100}, may go unasked.{given}",
         f"if that is meant, repeat the command with --allow-deletes {going}",
     )
     return replace(plan, problems=(*plan.problems, problem))

@@ -70,7 +70,8 @@ class Creates:
             self._orders[change.alias] = create_order(self._ledger.lineage, _desired(change), key_id, value)
         self._journal.keep_values(values)
         for alias, order in self._orders.items():
-            self._ledger.put(pending_record(order, _desired(self._changes[alias]), self._started_at))
+            change, before = self._changes[alias], self._before[alias]
+            self._ledger.put(pending_record(order, _desired(change), before, self._started_at))
         self._ledger.save()
 
     def _kept(self, record: RecordedKey | None, change: Change) -> tuple[KeyValue | None, str]:

@@ -14,6 +14,7 @@ from vkstate.differences import (
     WORKSHOP_PATH,
     applied_form,
     declared_expiry,
+    is_protected,
     live_value,
 )
 from vkstate.executor.ports import ClosingLine, CreateOrder, Sought, UpdateOrder
@@ -38,8 +39,8 @@ def _sensitive(desired: DesiredKey) -> tuple[Json, ...]:
     return tuple(item.value for item in desired.declared.values() if isinstance(item, Sensitive))
 
 
-def pending_record(order: CreateOrder, desired: DesiredKey, since: datetime) -> RecordedKey:
-    """What is recorded before the order is sent."""
+def pending_record(order: CreateOrder, desired: DesiredKey, before: RecordedKey | None, since: datetime) -> RecordedKey:
+    """What is recorded before the order is sent, in place of what was recorded before."""
     return RecordedKey(
         alias=order.alias,
         status=Status.PENDING,
@@ -48,7 +49,7 @@ def pending_record(order: CreateOrder, desired: DesiredKey, since: datetime) -> 
         origin=Origin.CREATED,
         applied=applied_form(desired, None, order.stamp.lineage),
         member=desired.member,
-        prevent_destroy=desired.prevent_destroy,
+        prevent_destroy=is_protected(desired, before),
         pending_since=since.replace(microsecond=0),
     )
 
@@ -71,7 +72,7 @@ def ready_record(
         member=desired.member,
         created_at=live.created_at,
         expires_at=live.expires_at,
-        prevent_destroy=desired.prevent_destroy,
+        prevent_destroy=is_protected(desired, before),
         pending_since=None,
         server_defaults=kept,
     )

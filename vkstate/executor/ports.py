@@ -71,12 +71,13 @@ class UpdateOrder:
 
     ``assign`` gives the new values by flat path, revealed (``key_alias`` and our own stamp, ``metadata.vkstate``, are
     paths like others here); ``clear`` names the paths that are to be cleared; ``expiry`` is None where it is not to
-    move. Metadata is merged into what stands on the proxy at that moment, with our stamp. ``sensitive`` are the values
-    that no message may repeat, be they to change or not: the proxy also quotes what a key holds already.
+    move. Metadata is merged into what stands on the proxy at that moment, with our stamp; a ``stamp`` of None takes our
+    mark away. ``sensitive`` are the values that no message may repeat, be they to change or not: the proxy also quotes
+    what a key holds already.
     """
 
     sought: Sought
-    stamp: Stamp
+    stamp: Stamp | None
     assign: Mapping[str, Json] = field(repr=False)
     clear: frozenset[str] = frozenset()
     expiry: Expiry | None = None

@@ -193,8 +193,8 @@ def _under_own_name(attribute: Attribute | None, value: Json, name: str) -> bool
 
 
 def _merged(order: UpdateOrder, current: Mapping[str, Json]) -> dict[str, Json]:
-    """The whole metadata: what stands there, without what is cleared, with what is assigned and our stamp."""
-    merged = dict(current)
+    """The whole metadata: what stands there, without what is cleared, with what is assigned and our stamp, if any."""
+    merged = {key: value for key, value in current.items() if key != STAMP_KEY}
     for path in order.clear:
         if key := _metadata_key(path):
             merged.pop(key, None)
@@ -203,7 +203,7 @@ def _merged(order: UpdateOrder, current: Mapping[str, Json]) -> dict[str, Json]:
             merged |= _object(value)
         elif key := _metadata_key(path):
             merged[key] = value
-    return {**merged, STAMP_KEY: order.stamp.form()}
+    return {**merged, STAMP_KEY: order.stamp.form()} if order.stamp else merged
 
 
 def _metadata_key(path: str) -> str | None:

@@ -1,0 +1,53 @@
+"""What a plan is asked for besides the keys that the config declares: values only, from the config and the command line.
+
+A target, here as everywhere, is an alias glob, ``workshop:NAME`` or ``workshop:NAME/MEMBER``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+
+@dataclass(frozen=True)
+class Move:
+    """A key that goes on under another alias, with the same value; or, as ``workshop:NAME``, a whole workshop.
+
+    ``place`` is where it was asked for, as ``vkstate.yaml:30:3``.
+    """
+
+    source: str
+    target: str
+    place: str
+
+
+@dataclass(frozen=True)
+class Removed:
+    """Keys that left the config: a target. They are deleted, or with ``destroy`` False live on as nobody's."""
+
+    target: str
+    destroy: bool
+    place: str
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a plan departs from what config, state and proxy alone would make of it.
+
+    ``replace``, ``renew`` and ``imports`` are targets. ``grace`` is how long the old value of a replaced key works on;
+    None deletes the old key at once. ``adopt_replaced`` takes over keys that bear the alias of one of ours which is
+    gone.
+    """
+
+    replace: tuple[str, ...] = ()
+    grace: timedelta | None = None
+    renew: tuple[str, ...] = ()
+    imports: tuple[str, ...] = ()
+    moves: tuple[Move, ...] = ()
+    removed: tuple[Removed, ...] = ()
+    adopt_replaced: bool = False
+
+
+NO_OPTIONS: Final = Options()
+"""What config, state and proxy alone ask for."""
