@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from vkstate.attributes import (
     EXPIRY_PATHS,
@@ -33,13 +34,16 @@ STAMP_PATH = f"metadata.{STAMP_KEY}"
 WORKSHOP_PATH = "workshop"
 ALIAS_PATH = "key_alias"
 PROTECTION_PATH = "lifecycle.prevent_destroy"
-_WRITE_SLACK = timedelta(seconds=60)
+WRITE_SLACK: Final = timedelta(seconds=60)
 """How far apart the asked and the given expiry may lie: sending takes time, and a `Date` header has whole seconds."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What one comparison sees: three sides, and what the server can do. ``recorded`` is None for a new adoption."""
+    """What one comparison sees: three sides, and what the server can do. ``recorded`` is None for a new adoption.
+
+    ``renewed`` asks for the declared expiry anew, counted from now.
+    """
 
     lineage: str
     desired: DesiredKey
@@ -47,11 +51,12 @@ class Comparison:
     live: LiveKey
     capabilities: Capabilities
     now: datetime
+    renewed: bool = False
 
     @property
     def stamp(self) -> Stamp:
         """The stamp that the key should carry."""
-        known = self.recorded.id if self.recorded else self.live.stamp.id if self.live.stamp else ""
+        known = self.recorded.id if self.recorded else adopted_id(self.live, self.lineage)
         return Stamp(self.lineage, known, self.desired.member)
 
 
@@ -81,6 +86,11 @@ def is_protected(desired: DesiredKey, recorded: RecordedKey | None) -> bool:
     if desired.prevent_destroy is not None:
         return desired.prevent_destroy
     return recorded is not None and recorded.prevent_destroy
+
+
+def adopted_id(live: LiveKey, lineage: str) -> str:
+    """The id of a key that is taken into the state: the one that it carries for us, else the same whenever asked."""
+    return live.stamp.id if live.stamp and live.stamp.lineage == lineage else live.token[:16]
 
 
 def declared_expiry(desired: DesiredKey) -> Expiry:
@@ -190,11 +200,14 @@ def _ignored(desired: DesiredKey, path: str) -> bool:
 def _expiry(comparison: Comparison) -> Iterator[AttributeDiff]:
     desired, recorded, live = comparison.desired, comparison.recorded, comparison.live
     wanted = expiry_of(desired.declared)
-    if wanted is None or any(_ignored(desired, path) for path in EXPIRY_PATHS):
+    if wanted is None or (not comparison.renewed and any(_ignored(desired, path) for path in EXPIRY_PATHS)):
         return
     applied = expiry_of(recorded.applied) if recorded else None
     path, text = _shown(desired.declared)
-    if wanted != applied:
+    if comparison.renewed and recorded:
+        if isinstance(wanted, Lasting) or not _lives_until(live, wanted, applied):
+            yield AttributeDiff(path, _instant(live.expires_at), text, Cause.RENEWED)
+    elif wanted != applied:
         before = _shown(recorded.applied)[1] if recorded and applied is not None else UNSET
         yield AttributeDiff(path, before, text, Cause.CONFIG, already_live=_lives_until(live, wanted, applied))
     elif recorded and recorded.status is Status.PENDING:
@@ -226,8 +239,13 @@ def _instant(instant: datetime | None) -> str:
 
 
 def _alias(comparison: Comparison) -> Iterator[AttributeDiff]:
-    if comparison.live.alias != comparison.desired.alias:
-        yield AttributeDiff(ALIAS_PATH, comparison.live.alias, comparison.desired.alias, Cause.OUTSIDE)
+    recorded, wanted, current = comparison.recorded, comparison.desired.alias, comparison.live.alias
+    if recorded and recorded.alias != wanted:
+        there = current == wanted
+        before = recorded.alias if there else current
+        yield AttributeDiff(ALIAS_PATH, before, wanted, Cause.MOVED, already_live=there)
+    elif current != wanted:
+        yield AttributeDiff(ALIAS_PATH, current, wanted, Cause.OUTSIDE)
 
 
 def _membership(comparison: Comparison) -> Iterator[AttributeDiff]:
@@ -237,9 +255,9 @@ def _membership(comparison: Comparison) -> Iterator[AttributeDiff]:
         before, after = _member_text(recorded.member), _member_text(desired.member)
         yield AttributeDiff(WORKSHOP_PATH, before, after, Cause.CONFIG, already_live=right)
     elif not right:
-        yield AttributeDiff(
-            STAMP_PATH, (live.stamp.form() if live.stamp else UNSET), comparison.stamp.form(), Cause.OUTSIDE
-        )
+        cause = Cause.OUTSIDE if recorded else Cause.CONFIG
+        before_form = live.stamp.form() if live.stamp else UNSET
+        yield AttributeDiff(STAMP_PATH, before_form, comparison.stamp.form(), cause)
 
 
 def _member_text(member: Member | None) -> Value | Unset:
@@ -259,8 +277,7 @@ def _impossible(comparison: Comparison, diffs: list[AttributeDiff]) -> Iterator[
             alias = comparison.desired.alias
             yield Problem(
                 f"{alias}: {why}",
-                f"keep {diff.path} as it was, or take {alias} out of the config, apply, and put it back: "
-                "it then gets a new key value",
+                f"keep {diff.path} as it was, or give {alias} a new key value: --replace {alias}",
                 alias,
                 comparison.desired.member,
             )
@@ -308,7 +325,7 @@ def shortfall(
 
 def ends_as_ordered(end: datetime | None, ordered: Expiry, written_at: datetime) -> bool:
     """Whether a key that was given an expiry at an instant ends accordingly, give or take the time of sending."""
-    return same_instant(end, end_of(ordered, written_at), _WRITE_SLACK)
+    return same_instant(end, end_of(ordered, written_at), WRITE_SLACK)
 
 
 def came_later(row: LiveKey, others: Iterable[LiveKey]) -> bool:

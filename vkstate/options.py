@@ -1,4 +1,4 @@
-"""What a plan is asked for besides the keys that the config declares: values only, from the config and the command line.
+"""What a plan is asked for besides the keys of the config: values only, from the config and the command line.
 
 A target, here as everywhere, is an alias glob, ``workshop:NAME`` or ``workshop:NAME/MEMBER``.
 """

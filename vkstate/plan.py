@@ -100,6 +100,12 @@ class Change:
         return self.recorded.alias if self.recorded is not None else self.alias
 
     @property
+    def names(self) -> tuple[Alias, ...]:
+        """Every alias that the key goes by: its own, the one that it had, and that of the key which took its place."""
+        retired = self.recorded.retired if self.recorded is not None else None
+        return (self.alias, self.recorded_as, *([retired.successor] if retired else []))
+
+    @property
     def member(self) -> Member | None:
         """Whose key it is: as the config says, else as recorded, else as its stamp says."""
         if self.desired is not None:

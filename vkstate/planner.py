@@ -4,13 +4,16 @@ Live rows are matched by token first; the alias is an attribute that somebody el
 means: the token is not there, but another key bears the alias.
 
     desired  recorded  live                 change
-    no       ready     its token            delete; a problem where prevent_destroy is recorded
+    no       ready     its token            delete; forget where `removed` lets it live on; a problem where
+                                            prevent_destroy is recorded
     no       ready     nothing              forget (gone)
     no       ready     its alias            forget, with a warning: ours is gone, theirs is untouched
-    no       pending   its token or stamp   delete
+    no       pending   its token or stamp   as ready with its token
     no       pending   nothing              kept for ten minutes (a hanging request may still land), then forget
-    yes      no        nothing              create
-    yes      no        its alias, foreign   problem: the alias exists and is not ours
+    no       retired   its token            kept until its successor is live and its time is over, then delete
+    no       gone      nothing              forget
+    yes      no        nothing              create; a problem where import names it
+    yes      no        its alias, foreign   adopt where import names it; else problem: it exists and is not ours
     yes      no        its alias, ours      adopt where the value is in the store; else problem: the state is behind
     yes      pending   its token            adopt (its create was interrupted)
     yes      pending   both, theirs first   delete ours: two creates raced for one alias, and the later one withdraws
@@ -18,27 +21,31 @@ means: the token is not there, but another key bears the alias.
                                             value, and its answer was lost
     yes      pending   both, its stamp      delete ours, as above
     yes      pending   nothing              create, with the same value where the store has it
-    yes      pending   its alias            problem: ours was never created, and the alias exists
+    yes      pending   its alias, retired   replace goes on: the old key has yet to make way
+    yes      pending   its alias            as not recorded: ours was never created
     yes      pending   its alias, ours      problem: the state is behind, another clone made the key
-    yes      ready     its token            no-op or update, attribute by attribute
-    yes      ready     nothing              create with a new value (missing on the proxy)
-    yes      ready     its alias            problem: replaced outside vkstate
+    yes      ready     its token            no-op or update, attribute by attribute; replace where --replace asks
+    yes      ready     nothing              by on_missing: create with a new value, left missing (gone), or problem
+    yes      ready     its alias            problem: replaced outside vkstate; adopt with --adopt-replaced
+    yes      gone      its token            update: it is back
+    yes      gone      nothing              by on_missing, as ready
 
 "Its stamp" means: the record has no token, and a key under the alias carries our lineage and the record's id. A key
 that is recorded under one alias and was renamed to another is a problem for a key that is desired under the latter.
-A live key that is neither desired nor recorded is unmanaged: it is counted and never touched.
+A recorded key that moves is compared under its new alias. A live key that is neither desired nor recorded is unmanaged:
+it is counted and never touched.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from vkstate.attributes import EXPIRY_PATHS
-from vkstate.differences import Comparison, came_later, compare, declared_expiry, unshown
+from vkstate.differences import Comparison, came_later, compare, declared_expiry, is_protected
 from vkstate.expiry import Until
 from vkstate.keys import (
     Alias,
@@ -46,14 +53,21 @@ from vkstate.keys import (
     DesiredKey,
     Live,
     LiveKey,
+    OnMissing,
     Recorded,
     RecordedKey,
+    Retired,
     Status,
     Token,
     natural_order,
+    retired_alias,
 )
+from vkstate.moves import Moved, resolve
+from vkstate.objections import Objections
 from vkstate.options import NO_OPTIONS, Options
-from vkstate.plan import Action, AttributeDiff, Cause, Change, Plan, Problem, Reason
+from vkstate.plan import Action, AttributeDiff, Cause, Change, Plan, Reason
+from vkstate.targets import matches
+from vkstate.unchanged import as_recorded, ends_by
 
 UNSETTLED_FOR: Final = timedelta(minutes=10)
 """How long after its ``pending_since`` a create that was never seen may still arrive."""
@@ -73,7 +87,7 @@ def plan(
         as ready with its token live.
     :param now: the server's clock (aware).
     """
-    return _Planner(desired, recorded, live, capabilities, now).plan()
+    return _Planner(desired, recorded, live, capabilities, now, options).plan()
 
 
 @dataclass
@@ -83,11 +97,12 @@ class _Planner:
     live: Live
     capabilities: Capabilities
     now: datetime
+    options: Options
     by_token: dict[Token, LiveKey] = field(init=False)
     by_alias: dict[str, list[LiveKey]] = field(init=False)
-    owners: dict[Token, Alias] = field(init=False)
-    problems: list[Problem] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+    owners: dict[Token, RecordedKey] = field(init=False)
+    moved: Moved = field(init=False)
+    objections: Objections = field(init=False)
 
     def __post_init__(self) -> None:
         self.by_token = {row.token: row for row in self.live.keys}
@@ -95,52 +110,64 @@ class _Planner:
         for row in sorted(self.live.keys, key=lambda row: row.token):
             if row.alias is not None:
                 self.by_alias[row.alias].append(row)
-        self.owners = {have.token: alias for alias, have in self.recorded.keys.items() if have.token}
+        self.owners = {have.token: have for have in self.recorded.keys.values() if have.token}
+        self.moved = resolve(self.options.moves, self.desired, self.recorded.keys)
+        self.objections = Objections(self.desired, self.recorded, list(self.moved.problems))
 
     def plan(self) -> Plan:
-        aliases = sorted({*self.desired, *self.recorded.keys}, key=natural_order)
-        changes = [change for alias in aliases if (change := self._decide(alias, self.desired.get(alias)))]
-        self._say_expired(changes)
-        self._say_unshown(changes)
+        stuck = {problem.alias for problem in self.moved.problems}
+        aliases = {*self.desired, *self.recorded.keys} - {*self.moved.sources.values(), *stuck}
+        decided = (self._decide(alias) for alias in sorted(aliases, key=natural_order))
+        changes = [change for change in decided if change]
+        self.objections.expired(changes, self.now)
+        self.objections.unshown(changes)
         ours = {have.token for have in self.recorded.keys.values() if have.token in self.by_token}
         ours |= {change.live.token for change in changes if change.live}
         return Plan(
             lineage=self.recorded.lineage,
             changes=tuple(changes),
-            problems=tuple(self.problems),
-            warnings=tuple(self.warnings),
+            problems=tuple(self.objections.problems),
+            warnings=tuple(self.objections.warnings),
             unmanaged=max(0, self.live.total - len(ours)),
         )
 
-    def _decide(self, alias: Alias, want: DesiredKey | None) -> Change | None:
-        have = self.recorded.keys.get(alias)
+    def _decide(self, alias: Alias) -> Change | None:
+        want = self.desired.get(alias)
+        have = self.recorded.keys.get(self.moved.sources.get(alias, alias))
         mine = self.by_token.get(have.token) if have and have.token else None
         others = [row for row in self.by_alias.get(alias, []) if row is not mine]
         if want is None:
             return self._not_desired(have, mine, others) if have else None
+        leaving = [row for row in others if self._makes_way(row, alias)]
+        others = [row for row in others if row not in leaving]
         if mine is None and (owners := [self.owners[row.token] for row in others if row.token in self.owners]):
-            self._renamed_here(want, owners[0])
+            self.objections.renamed_here(want, owners[0].alias)
             return None
         if have is None:
             return self._new(want, others)
         if mine:
             return self._existing(want, have, mine, others)
         if have.status is Status.PENDING:
-            return self._never_seen(want, have, others)
+            return self._never_seen(want, have, others, leaving)
         return self._lost(want, have, others)
+
+    def _makes_way(self, row: LiveKey, alias: Alias) -> bool:
+        """Whether a key under an alias is the one that a replacement has yet to take out of it."""
+        owner = self.owners.get(row.token)
+        return owner is not None and owner.retired is not None and owner.retired.successor == alias
 
     def _not_desired(self, have: RecordedKey, mine: LiveKey | None, others: Sequence[LiveKey]) -> Change | None:
         alias = have.alias
         if mine is None and have.status is Status.PENDING:
             mine = self._by_stamp(have, others)
         if mine:
+            if have.retired and not self._leaves_with_its_successor(have.retired):
+                return self._retired(have, have.retired, mine)
+            if self._lives_on(have):
+                marked = mine if self.objections.made_here(mine) else None
+                return Change(alias, Action.FORGET, Reason.RELEASED, recorded=have, live=marked)
             if have.prevent_destroy:
-                self._problem(
-                    alias,
-                    f"{alias} is protected by lifecycle.prevent_destroy, and this plan would delete it. The protection "
-                    "is kept in the state, so that it outlives the key's entry in the config.",
-                    f"put {alias} back with prevent_destroy: false and apply, or leave it out: --exclude {alias}",
-                )
+                self.objections.protected(alias)
                 return None
             return Change(alias, Action.DELETE, Reason.NOT_DESIRED, recorded=have, live=mine)
         if have.status is Status.PENDING:
@@ -148,81 +175,155 @@ class _Planner:
             action, reason = (Action.FORGET, Reason.NEVER_SENT) if settled else (Action.NO_OP, Reason.UNSETTLED)
             return Change(alias, action, reason, recorded=have)
         if others:
-            self.warnings.append(
-                f"{alias}: the key that vkstate made is gone, and another key bears its alias. The record is dropped; "
-                "the other key is left alone."
-            )
+            self.objections.taken_over(alias)
             return Change(alias, Action.FORGET, Reason.TAKEN_OVER, recorded=have)
         return Change(alias, Action.FORGET, Reason.GONE, recorded=have)
 
+    def _lives_on(self, have: RecordedKey) -> bool:
+        """Whether the first entry of ``removed`` that names the key lets it live on."""
+        named = (one for one in self.options.removed if matches(one.target, have.alias, have.member))
+        return any(not one.destroy for one in [next(named, None)] if one)
+
+    def _leaves_with_its_successor(self, retired: Retired) -> bool:
+        """Whether a retired key goes because the key that took its place does, or because everything goes."""
+        successor = self.recorded.keys.get(retired.successor)
+        wanted = self.moved.new_alias(retired.successor) in self.desired
+        return not self.desired or (successor is not None and not wanted and not self._lives_on(successor))
+
+    def _retired(self, have: RecordedKey, retired: Retired, mine: LiveKey) -> Change:
+        """What becomes of a key whose place another has taken: kept, cut short, or deleted once its time is over."""
+        successor = self.recorded.keys.get(retired.successor)
+        new = self.moved.new_alias(retired.successor)
+        taken = successor.token in self.by_token if successor else new not in self.desired
+        if taken and (retired.delete_after is None or retired.delete_after <= self.now):
+            return Change(have.alias, Action.DELETE, Reason.RETIRED, recorded=have, live=mine)
+        if new != retired.successor:
+            after = replace(have, retired=replace(retired, successor=new))
+            return Change(have.alias, Action.UPDATE, Reason.MOVED, recorded=have, live=mine, becomes=after)
+        if taken and (want := self._shortened(have, retired, mine)):
+            diffs, _ = compare(self._comparison(want, have, mine))
+            return Change(have.alias, Action.UPDATE, Reason.RETIRING, want, have, mine, diffs)
+        return Change(have.alias, Action.NO_OP, Reason.RETIRING, recorded=have, live=mine)
+
+    def _shortened(self, have: RecordedKey, retired: Retired, mine: LiveKey) -> DesiredKey | None:
+        """A retired key as it should end, where it does not yet."""
+        ends = retired.delete_after
+        return None if ends is None or ends_by(mine.expires_at, ends) else as_recorded(have, ends=ends)
+
     def _new(self, want: DesiredKey, others: Sequence[LiveKey]) -> Change | None:
+        named = any(matches(target, want.alias, want.member) for target in self.options.imports)
         if not others:
+            if want.alias in self.options.imports:
+                self.objections.nothing_to_import(want)
+                return None
             return self._create(want, None, Reason.NEW)
         row = others[0]
-        if len(others) > 1 or not self._made_here(row):
-            self._not_ours(want, others)
+        if len(others) == 1 and self.objections.made_here(row):
+            if named or row.token in self.recorded.known_values:
+                return self._adopt(want, None, row, Reason.STATE_BEHIND)
+            self.objections.state_behind(want)
+        elif named:
+            return self._import(want, others)
+        else:
+            self.objections.not_ours(want, others)
+        return None
+
+    def _import(self, want: DesiredKey, others: Sequence[LiveKey], reason: Reason = Reason.IMPORTED) -> Change | None:
+        row = others[0]
+        if len(others) > 1 or row.stamp:
+            self.objections.not_importable(want, others)
             return None
-        if row.token not in self.recorded.known_values:
-            self._state_behind(want)
-            return None
-        return self._adopt(want, None, row, Reason.STATE_BEHIND)
+        return self._adopt(want, None, row, reason)
 
     def _existing(self, want: DesiredKey, have: RecordedKey, mine: LiveKey, others: Sequence[LiveKey]) -> Change | None:
         if others and mine.alias != want.alias:
-            self._problem(
-                want.alias,
-                f"{want.alias} was renamed to {mine.alias} outside vkstate, and another key bears its alias now.",
-                f"rename or delete the other key in LiteLLM, or leave this one out: --exclude {want.alias}",
-            )
+            if have.alias != want.alias:
+                self.objections.target_taken(want, have, others)
+            else:
+                self.objections.renamed_away(want, mine)
             return None
         if have.status is Status.PENDING:
             if came_later(mine, others):
                 return Change(want.alias, Action.DELETE, Reason.LOST_RACE, want, have, mine)
             return self._adopt(want, have, mine, Reason.INTERRUPTED)
+        if any(matches(target, want.alias, want.member) for target in self.options.replace):
+            return self._replace(want, have, mine)
         diffs = self._differences(want, have, mine)
-        action, reason = (Action.UPDATE, Reason.DIFFERS) if diffs else (Action.NO_OP, Reason.MATCHES)
-        return Change(want.alias, action, reason, want, have, mine, diffs)
+        if not diffs and have.status is Status.READY:
+            return Change(want.alias, Action.NO_OP, Reason.MATCHES, want, have, mine)
+        reason = Reason.DIFFERS if have.alias == want.alias else Reason.MOVED
+        return Change(want.alias, Action.UPDATE, reason, want, have, mine, diffs)
+
+    def _replace(self, want: DesiredKey, have: RecordedKey, mine: LiveKey) -> Change | None:
+        """A new value under the same alias. What this server cannot change on a key, it can give a new one."""
+        if is_protected(want, have):
+            self.objections.protected_value(want)
+            return None
+        self._refuse_past(want)
+        ends = self.now.replace(microsecond=0) + self.options.grace if self.options.grace else None
+        aside = retired_alias(want.alias, mine.token)
+        retires = replace(have, alias=aside, retired=Retired(want.alias, ends), prevent_destroy=False)
+        diffs, _ = compare(self._comparison(want, have, mine))
+        return Change(want.alias, Action.REPLACE, Reason.REPLACED, want, have, mine, diffs, retires=retires)
 
     def _adopt(self, want: DesiredKey, have: RecordedKey | None, row: LiveKey, reason: Reason) -> Change:
         return Change(want.alias, Action.ADOPT, reason, want, have, row, self._differences(want, have, row))
 
+    def _comparison(self, want: DesiredKey, have: RecordedKey | None, row: LiveKey) -> Comparison:
+        renewed = any(matches(target, want.alias, want.member) for target in self.options.renew)
+        return Comparison(self.recorded.lineage, want, have, row, self.capabilities, self.now, renewed)
+
     def _differences(self, want: DesiredKey, have: RecordedKey | None, row: LiveKey) -> tuple[AttributeDiff, ...]:
-        comparison = Comparison(self.recorded.lineage, want, have, row, self.capabilities, self.now)
-        diffs, problems = compare(comparison)
-        self.problems.extend(problems)
-        given = (diff for diff in diffs if diff.path in EXPIRY_PATHS and diff.cause is Cause.CONFIG)
+        diffs, problems = compare(self._comparison(want, have, row))
+        self.objections.problems.extend(problems)
+        given = (diff for diff in diffs if diff.path in EXPIRY_PATHS and diff.cause is not Cause.OUTSIDE)
         if any(not diff.already_live for diff in given):
             self._refuse_past(want)
         return diffs
 
-    def _never_seen(self, want: DesiredKey, have: RecordedKey, others: Sequence[LiveKey]) -> Change | None:
+    def _never_seen(
+        self, want: DesiredKey, have: RecordedKey, others: Sequence[LiveKey], leaving: Sequence[LiveKey]
+    ) -> Change | None:
         if not others:
+            if leaving:
+                old = leaving[0]
+                aside = self.owners[old.token]
+                return Change(want.alias, Action.REPLACE, Reason.INTERRUPTED, want, have, old, retires=aside)
             return self._create(want, have, Reason.NEVER_SENT)
         if row := self._by_stamp(have, others):
-            if not all(self._made_here(other) for other in others):
+            if not all(self.objections.made_here(other) for other in others):
                 return Change(want.alias, Action.DELETE, Reason.LOST_RACE, want, have, row)
             if row.token in self.recorded.known_values:
                 return self._adopt(want, have, row, Reason.INTERRUPTED)
             return Change(want.alias, Action.REPLACE, Reason.INTERRUPTED, want, have, row)
-        if any(self._made_here(other) for other in others):
-            self._state_behind(want)
-        else:
-            self._not_ours(want, others)
-        return None
+        if any(self.objections.made_here(other) for other in others):
+            self.objections.state_behind(want)
+            return None
+        return self._new(want, others)
 
     def _lost(self, want: DesiredKey, have: RecordedKey, others: Sequence[LiveKey]) -> Change | None:
         if not others:
-            return self._create(want, have, Reason.MISSING)
-        if len(others) == 1 and self._made_here(others[0]):
-            self._state_behind(want)
-            return None
-        self._problem(
-            want.alias,
-            f"{want.alias} was replaced outside vkstate: the recorded key is gone, and {self._described(others)} bears "
-            "its alias. vkstate neither changes nor deletes a key that it did not make.",
-            f"delete or rename the other key in LiteLLM, or leave it out: --exclude {want.alias}",
-        )
+            return self._missing(want, have)
+        if len(others) == 1 and self.objections.made_here(others[0]):
+            self.objections.state_behind(want)
+        elif self.options.adopt_replaced:
+            return self._import(want, others, Reason.TAKEN)
+        else:
+            self.objections.replaced_outside(want, others)
         return None
+
+    def _missing(self, want: DesiredKey, have: RecordedKey) -> Change | None:
+        match want.on_missing:
+            case OnMissing.RECREATE:
+                return self._create(want, have, Reason.MISSING)
+            case OnMissing.ERROR:
+                self.objections.missing(want)
+                return None
+            case OnMissing.FORGET if have.status is Status.GONE:
+                return Change(want.alias, Action.NO_OP, Reason.LEFT_MISSING, want, have)
+            case OnMissing.FORGET:
+                after = replace(have, status=Status.GONE)
+                return Change(want.alias, Action.FORGET, Reason.LEFT_MISSING, want, have, becomes=after)
 
     def _by_stamp(self, have: RecordedKey, rows: Sequence[LiveKey]) -> LiveKey | None:
         """The live key that a pending record without a token stands for: the one that carries its id.
@@ -232,11 +333,8 @@ class _Planner:
         """
         if have.token is not None:
             return None
-        free = [row for row in rows if self._made_here(row) and row.token not in self.owners]
+        free = [row for row in rows if self.objections.made_here(row) and row.token not in self.owners]
         return next((row for row in free if row.stamp and row.stamp.id == have.id), None)
-
-    def _made_here(self, row: LiveKey) -> bool:
-        return row.stamp is not None and row.stamp.lineage == self.recorded.lineage
 
     def _create(self, want: DesiredKey, have: RecordedKey | None, reason: Reason) -> Change:
         self._refuse_past(want)
@@ -245,77 +343,4 @@ class _Planner:
     def _refuse_past(self, want: DesiredKey) -> None:
         expiry = declared_expiry(want)
         if isinstance(expiry, Until) and expiry.instant <= self.now:
-            self._problem(
-                want.alias,
-                f"{want.place}: {want.alias} would end at {want.declared['expires_at']}, which has passed.",
-                "give it an expires_at in the future",
-            )
-
-    def _renamed_here(self, want: DesiredKey, owner: Alias) -> None:
-        self._problem(
-            want.alias,
-            f"{want.place}: the alias {want.alias} is borne by the key that the state records as {owner}: it was "
-            "renamed outside vkstate.",
-            f"settle {owner} first, with --exclude {want.alias}; then apply again",
-        )
-
-    def _state_behind(self, want: DesiredKey) -> None:
-        self._problem(
-            want.alias,
-            f"{want.alias} exists on the proxy and was made by this project, but this state does not know it: the "
-            "state is behind.",
-            "get the newest state (git pull), then plan again",
-        )
-
-    def _not_ours(self, want: DesiredKey, others: Sequence[LiveKey]) -> None:
-        self._problem(
-            want.alias,
-            f"{want.place}: the alias {want.alias} exists on the proxy and is not ours: {self._described(others)}.",
-            f"choose another alias, or delete that key in LiteLLM, or leave it out: --exclude {want.alias}",
-        )
-
-    def _problem(self, alias: Alias, detail: str, hint: str) -> None:
-        key = self.desired.get(alias) or self.recorded.keys[alias]
-        self.problems.append(Problem(detail, hint, alias, key.member))
-
-    def _say_expired(self, changes: Sequence[Change]) -> None:
-        expired = [
-            change.alias
-            for change in changes
-            if change.action is Action.NO_OP
-            and change.live
-            and change.live.expires_at
-            and change.live.expires_at <= self.now
-        ]
-        if expired:
-            named = _named(expired)
-            what = "1 key has expired and stays" if len(expired) == 1 else f"{len(expired)} keys have expired and stay"
-            self.warnings.append(f"{what} so: {named}. A changed duration or expires_at gives time again.")
-
-    def _say_unshown(self, changes: Sequence[Change]) -> None:
-        """Name what the config declares in vain: LiteLLM ignores fields that it does not know, without a word."""
-        vain: defaultdict[str, list[Alias]] = defaultdict(list)
-        for change in changes:
-            if change.desired and change.live and change.recorded:
-                for path in unshown(change.desired, change.live):
-                    vain[path].append(change.alias)
-        for path, aliases in sorted(vain.items()):
-            self.warnings.append(
-                f"this LiteLLM shows no {path}, which {_named(aliases)} would have: it most likely does not know the "
-                "attribute, and ignores it."
-            )
-
-    def _described(self, rows: Sequence[LiveKey]) -> str:
-        """Whose the keys under an alias are, as far as the proxy tells; of several, that of a foreign one."""
-        row = next((row for row in rows if not self._made_here(row)), rows[0])
-        known = [f"created by {row.created_by}"] if row.created_by else []
-        if user_id := row.attributes.get("user_id"):
-            known.append(f"user_id {user_id}")
-        if row.stamp and not self._made_here(row):
-            known.append(f"managed by another vkstate project, lineage {row.stamp.lineage}")
-        count = "a key" if len(rows) == 1 else f"{len(rows)} keys"
-        return f"{count} ({', '.join(known)})" if known else count
-
-
-def _named(aliases: Sequence[Alias]) -> str:
-    return ", ".join(aliases[:5]) + (f" and {len(aliases) - 5} more" if len(aliases) > 5 else "")
+            self.objections.past(want)

@@ -22,10 +22,18 @@ class Selection:
     def __bool__(self) -> bool:
         return bool(self.targets or self.excludes)
 
-    def selects(self, alias: Alias, member: Member | None) -> bool:
-        """Whether this alias is part of the run."""
-        wanted = not self.targets or any(matches(target, alias, member) for target in self.targets)
-        return wanted and not any(matches(target, alias, member) for target in self.excludes)
+    def selects(self, alias: Alias, member: Member | None, *others: Alias) -> bool:
+        """Whether this alias is part of the run.
+
+        :param others: further aliases that the key goes by.
+        """
+        names = (alias, *others)
+        wanted = not self.targets or _any_match(self.targets, names, member)
+        return wanted and not _any_match(self.excludes, names, member)
+
+
+def _any_match(targets: Sequence[str], names: Sequence[Alias], member: Member | None) -> bool:
+    return any(matches(target, alias, member) for target in targets for alias in names)
 
 
 def matches(target: str, alias: Alias, member: Member | None) -> bool:
@@ -50,7 +58,7 @@ def restrict(plan: Plan, selection: Selection) -> Plan:
     """The part of a plan that a selection leaves, with the aliases of the changes and problems that it left out."""
     if not selection:
         return plan
-    kept = tuple(change for change in plan.changes if selection.selects(change.alias, change.member))
+    kept = tuple(change for change in plan.changes if selection.selects(change.alias, change.member, *change.names))
     problems = tuple(p for p in plan.problems if p.alias is None or selection.selects(p.alias, p.member))
     left_out = {change.alias for change in plan.effective} | {p.alias for p in plan.problems if p.alias is not None}
     left_out -= {change.alias for change in kept} | {p.alias for p in problems if p.alias is not None}

@@ -18,6 +18,7 @@ from vkstate.executor.orders import create_order, pending_record
 from vkstate.executor.pool import Effect, Pool, Task
 from vkstate.executor.ports import AnswerLost, ClientValuesRefused, CreateOrder, Journal, Proxy, Refused, Sought
 from vkstate.executor.readback import Readback
+from vkstate.executor.replacements import Replacements
 from vkstate.executor.stop import Stop
 from vkstate.keys import Alias, DesiredKey, KeyValue, LiveKey, RecordedKey, Status
 from vkstate.plan import Action, Change
@@ -36,6 +37,7 @@ class Creates:
         proxy: Proxy,
         journal: Journal,
         readback: Readback,
+        replacements: Replacements,
         stop: Stop,
         mint_value: Callable[[], KeyValue],
         mint_id: Callable[[], str],
@@ -53,6 +55,7 @@ class Creates:
         self._started_at = datetime.min.replace(tzinfo=UTC)
         self._server_makes_values = False
         self._readback = readback
+        self._replacements = replacements
 
     def prepare(self, changes: Sequence[Change]) -> None:
         """Make and keep the values, then record all keys as pending: two durable writes, before the first request."""
@@ -61,7 +64,7 @@ class Creates:
         self._started_at = self._proxy.now()
         values: dict[Alias, KeyValue] = {}
         for change in changes:
-            record = self._ledger.records.get(change.alias)
+            record = self._ledger.records.get(change.recorded_as)
             value, key_id = self._kept(record, change)
             if value:
                 values[change.alias] = value
@@ -71,7 +74,9 @@ class Creates:
         self._journal.keep_values(values)
         for alias, order in self._orders.items():
             change, before = self._changes[alias], self._before[alias]
-            self._ledger.put(pending_record(order, _desired(change), before, self._started_at))
+            if change.retires:
+                self._ledger.put(change.retires)
+            self._ledger.settle(change, pending_record(order, _desired(change), before, self._started_at))
         self._ledger.save()
 
     def _kept(self, record: RecordedKey | None, change: Change) -> tuple[KeyValue | None, str]:
@@ -81,7 +86,7 @@ class Creates:
         deleted the record has no token, so that a crash leaves it recognisable by its id.
         """
         if record and record.status is Status.PENDING:
-            if change.action is Action.REPLACE:
+            if change.action is Action.REPLACE and change.retires is None:
                 return None, record.id
             if record.token is None:
                 return self._mint_value(), record.id
@@ -90,9 +95,12 @@ class Creates:
         return self._mint_value(), self._mint_id()
 
     def tasks(self, replaced: Callable[[Change], None]) -> Iterator[Task]:
-        """The requests. ``replaced`` deletes, in the worker, the key whose place a replacement takes."""
+        """The requests. ``replaced`` deletes, in the worker, a key that nobody has the value of."""
         for change in self._changes.values():
-            yield self._task(change, replaced if change.action is Action.REPLACE else None)
+            if change.retires:
+                yield self._replacements.make_way(change, self._task(change))
+            else:
+                yield self._task(change, replaced if change.action is Action.REPLACE else None)
 
     def _task(self, change: Change, first: Callable[[Change], None] | None = None) -> Task:
         alias = change.alias
@@ -138,6 +146,8 @@ class Creates:
             return self._let_the_server_make(change)
         if isinstance(error, Refused):
             self._withdraw(change.alias)
+            if change.retires:
+                return self._replacements.undo(change, error)
         elif not isinstance(error, AnswerLost):
             self._ledger.troubled(error)
         self._ledger.failed(change, error)
@@ -146,8 +156,10 @@ class Creates:
     def _withdraw(self, alias: Alias) -> None:
         """Take back a pending record whose create was never sent, or refused: the key does not exist."""
         value = self._orders[alias].value
-        before = self._before[alias]
+        before, retires = self._before[alias], self._changes[alias].retires
         self._ledger.restore(alias, before)
+        if retires and before and before.token == retires.token:
+            self._ledger.drop(retires.alias)
         if value and not (before and before.token == value.token):
             self._ledger.drop_values([value.token])
 

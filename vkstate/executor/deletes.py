@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Final
+from typing import Final, Protocol
 
 from vkstate.errors import VkstateError
 from vkstate.executor.ledger import Ledger
 from vkstate.executor.orders import closing_line
 from vkstate.executor.pool import Effect, Pool, Task
 from vkstate.executor.ports import AnswerLost, Journal, Proxy, Refused, Sought
-from vkstate.keys import LiveKey, Token
+from vkstate.keys import Alias, LiveKey, Token
 from vkstate.plan import Change
 
 BATCH: Final = 100
@@ -24,15 +24,56 @@ _LAG: Final = "Where the proxy runs several workers without Redis, the others ma
 """LiteLLM's per-process cache of keys, ``user_api_key_cache_ttl`` (59 s seen on 1.72 and 1.105 with two workers)."""
 
 
-class Deletes:
-    """The deletes of one run."""
+class Endings(Protocol):
+    """What is to follow where a key that was to be deleted is gone, or is not. One thread calls it."""
 
-    def __init__(self, ledger: Ledger, proxy: Proxy, journal: Journal) -> None:
+    def answered(self, changes: Sequence[Change]) -> None:
+        """The proxy has answered about these; what is true of them is read later."""
+
+    def gone(self, change: Change) -> None:
+        """The key is verified gone."""
+
+    def left(self, change: Change, error: VkstateError) -> None:
+        """The key is still there, or nobody knows."""
+
+    def skipped(self, change: Change, why: str) -> None:
+        """Nothing was sent."""
+
+
+class _Planned:
+    """The endings of what the plan itself deletes."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def answered(self, changes: Sequence[Change]) -> None:
+        self._ledger.answered(changes)
+
+    def gone(self, change: Change) -> None:
+        self._ledger.drop(change.recorded_as)
+        self._ledger.applied(change)
+
+    def left(self, change: Change, error: VkstateError) -> None:
+        self._ledger.failed(change, error)
+
+    def skipped(self, change: Change, why: str) -> None:
+        self._ledger.not_attempted(change, why)
+
+
+class Deletes:
+    """The deletes of one run.
+
+    :param endings: what follows; by default the results of the plan's own changes.
+    """
+
+    def __init__(self, ledger: Ledger, proxy: Proxy, journal: Journal, endings: Endings | None = None) -> None:
         self.remaining: int | None = None
         """How many of the keys that were to be deleted are still there; None before anybody looked."""
         self._ledger = ledger
         self._proxy = proxy
         self._journal = journal
+        self._endings = endings or _Planned(ledger)
+        self._ended: set[Alias] = set()
         self._sent: dict[Token, Change] = {}
         self._skipped = 0
         self._errors: dict[Token, VkstateError] = {}
@@ -65,11 +106,11 @@ class Deletes:
         except VkstateError as error:
             self._ledger.troubled(error)
             for change in self._sent.values():
-                if change.alias not in self._ledger.results:
-                    self._ledger.failed(change, _unverified(change, error))
+                if change.alias not in self._ended:
+                    self._endings.left(change, _unverified(change, error))
             return
         for change in left:
-            self._ledger.failed(change, self._why_left(change))
+            self._endings.left(change, self._why_left(change))
         self.remaining = len(left) + self._skipped
 
     def delete_now(self, change: Change) -> None:
@@ -104,7 +145,7 @@ class Deletes:
             else:
                 self._errors.pop(token, None)
         if not error:
-            self._ledger.answered(changes)
+            self._endings.answered(changes)
         if error and not isinstance(error, AnswerLost | Refused):
             self._ledger.troubled(error)
 
@@ -112,15 +153,15 @@ class Deletes:
         for change in changes:
             if _sought(change).token not in self._sent:
                 self._skipped += 1
-                self._ledger.not_attempted(change, why)
+                self._endings.skipped(change, why)
 
     def _settle(self, changes: Sequence[Change]) -> list[Change]:
         """Record those that are gone, drop their values, and return those that are still there."""
         live: Mapping[Token, LiveKey] = self._proxy.find([_sought(change) for change in changes])
         gone = [change for change in changes if _sought(change).token not in live]
         for change in gone:
-            self._ledger.drop(change.alias)
-            self._ledger.applied(change)
+            self._ended.add(change.alias)
+            self._endings.gone(change)
         if gone:
             self._say_lag()
             self._ledger.drop_values(_sought(change).token for change in gone)

@@ -59,11 +59,20 @@ class Ledger:
         if self._records.pop(alias, None):
             self._touch()
 
+    def current(self, change: Change) -> RecordedKey:
+        """The record of a change's key, be it still under its old alias or under the new one already."""
+        return self._records[change.recorded_as if change.recorded_as in self._records else change.alias]
+
+    def settle(self, change: Change, record: RecordedKey) -> None:
+        """Record a key as a change leaves it, and under no other alias."""
+        if change.recorded_as != record.alias:
+            self.drop(change.recorded_as)
+        self.put(record)
+
     def restore(self, alias: Alias, before: RecordedKey | None) -> None:
         """Put a record back as it was before the run: its change was never sent, or refused."""
-        if before is None:
-            self.drop(alias)
-        else:
+        self.drop(alias)
+        if before is not None:
             self.put(before)
 
     def answered(self, changes: Sequence[Change]) -> None:

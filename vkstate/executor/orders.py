@@ -12,6 +12,7 @@ from vkstate.differences import (
     PROTECTION_PATH,
     STAMP_PATH,
     WORKSHOP_PATH,
+    adopted_id,
     applied_form,
     declared_expiry,
     is_protected,
@@ -66,6 +67,7 @@ def ready_record(
     kept = {path: value for path, value in defaults.items() if path in applied and _shows(live, path, value)}
     return replace(
         before,
+        alias=desired.alias,
         status=Status.READY,
         token=live.token,
         applied=applied,
@@ -79,8 +81,9 @@ def ready_record(
 
 
 def _shows(live: LiveKey, path: str, value: Json) -> bool:
+    """Whether a row holds a value; what this row does not show stays as it was last seen."""
     current = live_value(live, path)
-    return current is not None and same(current.plain, value)
+    return current is None or same(current.plain, value)
 
 
 def _server_values(live: LiveKey, diffs: Iterable[AttributeDiff]) -> dict[str, Json]:
@@ -103,9 +106,9 @@ def adopted_record(change: Change, lineage: str) -> RecordedKey:
         before = RecordedKey(
             alias=change.alias,
             status=Status.READY,
-            id=live.stamp.id if live.stamp else "",
+            id=adopted_id(live, lineage),
             token=live.token,
-            origin=Origin.ADOPTED,
+            origin=Origin.ADOPTED if live.stamp else Origin.IMPORTED,
             applied=_as_live(desired, live),
         )
     adopted = ready_record(desired, before, live, lineage)
@@ -140,7 +143,7 @@ def update_order(change: Change, record: RecordedKey, lineage: str, diffs: tuple
         if diff.already_live or diff.path == PROTECTION_PATH:
             continue
         if diff.path in EXPIRY_PATHS:
-            expiry = declared_expiry(desired) if diff.cause is Cause.CONFIG else _recorded_expiry(record)
+            expiry = _recorded_expiry(record) if diff.cause is Cause.OUTSIDE else declared_expiry(desired)
         elif diff.path in (WORKSHOP_PATH, STAMP_PATH):
             assign[STAMP_PATH] = stamp.form()
         elif diff.path == ALIAS_PATH:
@@ -151,6 +154,23 @@ def update_order(change: Change, record: RecordedKey, lineage: str, diffs: tuple
             assign[diff.path] = reveal(desired.declared[diff.path])
     asked = Sought(token, record.id, change.alias)
     return UpdateOrder(asked, stamp, assign, frozenset(clear), expiry, _sensitive(desired))
+
+
+def release_order(change: Change) -> UpdateOrder:
+    """The order that takes our mark off a key, and leaves everything else as it is."""
+    assert change.recorded is not None  # noqa: S101 - only a recorded key is forgotten
+    assert change.live is not None  # noqa: S101 - only a live key carries a mark
+    sought = Sought(change.live.token, change.recorded.id, change.alias)
+    return UpdateOrder(sought, None, {}, frozenset({STAMP_PATH}), sensitive=())
+
+
+def rename_order(change: Change, alias: Alias) -> UpdateOrder:
+    """The order that gives the live key of a change another alias."""
+    assert change.live is not None  # noqa: S101 - only a live key can be renamed
+    known = change.recorded.id if change.recorded else ""
+    secrets = _sensitive(change.desired) if change.desired else ()
+    sought = Sought(change.live.token, known, change.alias)
+    return UpdateOrder(sought, change.live.stamp, {ALIAS_PATH: alias}, sensitive=secrets)
 
 
 def _recorded_expiry(record: RecordedKey) -> Expiry:

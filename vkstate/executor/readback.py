@@ -12,6 +12,7 @@ from vkstate.executor.ledger import Ledger
 from vkstate.executor.orders import ready_record, until_made_good, update_order
 from vkstate.executor.pool import Effect, Task
 from vkstate.executor.ports import AnswerLost, CreateOrder, Proxy, Sought
+from vkstate.executor.replacements import Replacements
 from vkstate.keys import DesiredKey, LiveKey, RecordedKey, Stamp
 from vkstate.plan import AttributeDiff, Change
 
@@ -19,9 +20,10 @@ from vkstate.plan import AttributeDiff, Change
 class Readback:
     """Settles what was read back, in the owning thread; what needs a request is a task of its own."""
 
-    def __init__(self, ledger: Ledger, proxy: Proxy) -> None:
+    def __init__(self, ledger: Ledger, proxy: Proxy, replacements: Replacements) -> None:
         self._ledger = ledger
         self._proxy = proxy
+        self._replacements = replacements
 
     def settle(self, change: Change, order: CreateOrder, row: LiveKey, namesakes: Sequence[LiveKey]) -> Iterator[Task]:
         """Record the key, or see to it that it goes, and ask for what is still to be done.
@@ -116,8 +118,11 @@ class Readback:
 
         :param forced: where the proxy keeps a value of its own, having been asked for another.
         """
-        record = self._ledger.records[change.alias]
-        self._ledger.put(ready_record(_desired(change), record, row, self._ledger.lineage, forced))
+        record = self._ledger.current(change)
+        self._ledger.settle(change, ready_record(_desired(change), record, row, self._ledger.lineage, forced))
+        if change.retires:
+            self._replacements.made(change)
+            return
         kept = ", ".join(diff.path for diff in forced)
         self._ledger.applied(change, f"The proxy keeps its own value of {kept} (server default)." if forced else None)
 

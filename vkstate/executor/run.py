@@ -4,7 +4,7 @@
 2. the values of all new keys are made and kept, then the state with those keys as pending: two durable writes before
    the first request (and, before the first delete, the closing report);
 3. deletes, updates and creates are sent by workers; one thread owns state and store, and saves every second;
-4. what was created and deleted is read back, and only then believed;
+4. what was created and deleted is read back, and only then believed; then the keys that were replaced go;
 5. the state is saved at the end, on every error, and on Ctrl-C.
 """
 
@@ -21,11 +21,12 @@ from vkstate.errors import VkstateError
 from vkstate.executor.creates import Creates
 from vkstate.executor.deletes import Deletes
 from vkstate.executor.ledger import Ledger
-from vkstate.executor.orders import adopted_record, update_order
+from vkstate.executor.orders import adopted_record, release_order, update_order
 from vkstate.executor.outcome import Observer, Outcome, Silent
 from vkstate.executor.pool import Effect, Pool, Task
 from vkstate.executor.ports import AnswerLost, Journal, Proxy, Refused, UpdateOrder
 from vkstate.executor.readback import Readback
+from vkstate.executor.replacements import Replacements
 from vkstate.executor.stop import Stop
 from vkstate.keys import KeyValue, LiveKey, Recorded, mint_id, mint_value
 from vkstate.plan import Action, Cause, Change, Plan
@@ -85,15 +86,24 @@ class _Run:
     stop: Stop
     minting: Minting
     ledger: Ledger = field(init=False)
+    replacements: Replacements = field(init=False)
     readback: Readback = field(init=False)
     creates: Creates = field(init=False)
     deletes: Deletes = field(init=False)
 
     def __post_init__(self) -> None:
         self.ledger = Ledger(self.recorded, self.journal, self.observer)
-        self.readback = Readback(self.ledger, self.proxy)
+        self.replacements = Replacements(self.ledger, self.proxy, self.journal)
+        self.readback = Readback(self.ledger, self.proxy, self.replacements)
         self.creates = Creates(
-            self.ledger, self.proxy, self.journal, self.readback, self.stop, self.minting.value, self.minting.id
+            self.ledger,
+            self.proxy,
+            self.journal,
+            self.readback,
+            self.replacements,
+            self.stop,
+            self.minting.value,
+            self.minting.id,
         )
         self.deletes = Deletes(self.ledger, self.proxy, self.journal)
 
@@ -102,7 +112,9 @@ class _Run:
         self.observer.started(len(changes))
         try:
             self._record_only(changes)
-            self.deletes.report(self.plan.of(Action.DELETE, Action.REPLACE))
+            self.deletes.report(
+                [change for change in self.plan.of(Action.DELETE, Action.REPLACE) if not change.retires]
+            )
             self.creates.prepare(self.plan.of(Action.CREATE, Action.REPLACE))
             self._send()
         finally:
@@ -123,6 +135,7 @@ class _Run:
             self.observer.phase("reading back")
             self.deletes.verify(pool)
             self.creates.confirm(pool)
+            self.replacements.finish(pool)
             orderly = True
         finally:
             pool.close(wait_for_workers=orderly)
@@ -130,19 +143,22 @@ class _Run:
 
     def _tasks(self) -> Iterator[Task]:
         yield from self.deletes.tasks(self.plan.of(Action.DELETE))
-        for change in self.plan.of(Action.UPDATE, Action.ADOPT):
+        for change in self.plan.of(Action.UPDATE, Action.ADOPT, Action.FORGET):
             if change.needs_request:
-                yield self._update(change)
+                yield self._release(change) if change.action is Action.FORGET else self._update(change)
         yield from self.creates.tasks(replaced=self.deletes.delete_now)
 
     def _record_only(self, changes: Iterable[Change]) -> None:
         for change in changes:
             match change.action:
-                case Action.FORGET:
+                case _ if change.becomes is not None:
+                    self.ledger.settle(change, change.becomes)
+                    self.ledger.applied(change)
+                case Action.FORGET if not change.needs_request:
                     self.ledger.drop(change.alias)
                     self.ledger.applied(change)
                 case Action.ADOPT:
-                    self.ledger.put(adopted_record(change, self.plan.lineage))
+                    self.ledger.settle(change, adopted_record(change, self.plan.lineage))
                     if not change.needs_request:
                         self.ledger.applied(change)
                 case Action.UPDATE if not change.needs_request and change.live:
@@ -152,12 +168,33 @@ class _Run:
         self.ledger.save_if_due()
 
     def _update(self, change: Change) -> Task:
-        order = update_order(change, self.ledger.records[change.alias], self.plan.lineage, change.diffs)
+        order = update_order(change, self.ledger.current(change), self.plan.lineage, change.diffs)
 
         def work() -> Effect:
             row = self.proxy.update(order)
             answered_at = self.proxy.now()
             return lambda: self._verify_update(change, order, row, answered_at)
+
+        return self._task(change, work)
+
+    def _release(self, change: Change) -> Task:
+        """Take our mark off a key, and only then forget it: killed in between, the next run does it again."""
+        order = release_order(change)
+
+        def work() -> Effect:
+            row = self.proxy.update(order)
+            if row.stamp is not None and row.stamp.lineage == self.plan.lineage:
+                raise Refused(f"LiteLLM answered that {change.alias} was updated, and it carries our mark still.")
+            return released
+
+        def released() -> None:
+            self.ledger.drop(change.alias)
+            self.ledger.applied(change)
+
+        return self._task(change, work)
+
+    def _task(self, change: Change, work: Callable[[], Effect]) -> Task:
+        """A piece of work about one change, whose failure is that change's."""
 
         def failed(error: VkstateError) -> None:
             if not isinstance(error, Refused | AnswerLost):

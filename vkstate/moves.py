@@ -1,0 +1,93 @@
+"""Moves: which recorded key goes on under which other alias. Pure.
+
+A move is asked for by the config (``moved``) or by ``vkstate state mv``. What has moved already is no longer recorded
+under its old alias, so that an old entry means nothing more; several entries in a row are followed to the last.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from vkstate.keys import Alias, DesiredKey, RecordedKey
+from vkstate.options import Move
+from vkstate.plan import Problem
+
+WORKSHOP = "workshop:"
+
+
+@dataclass(frozen=True)
+class Moved:
+    """The old alias by the new one, and why some moves cannot be made."""
+
+    sources: Mapping[Alias, Alias] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+
+    def new_alias(self, old: Alias) -> Alias:
+        """What a recorded key is called after the moves."""
+        return next((target for target, source in self.sources.items() if source == old), old)
+
+
+def resolve(
+    moves: Collection[Move], desired: Mapping[Alias, DesiredKey], recorded: Mapping[Alias, RecordedKey]
+) -> Moved:
+    """Which recorded keys move, of those that are not desired under the alias that they have."""
+    if not moves:
+        return Moved()
+    ends = {move.source: (_end(move, moves), move.place) for move in moves}
+    by_member = {(key.member.workshop, key.member.user): alias for alias, key in desired.items() if key.member}
+    wanted: dict[Alias, tuple[Alias, str]] = {}
+    problems: list[Problem] = []
+    for alias, record in recorded.items():
+        if alias in desired:
+            continue
+        if alias in ends:
+            target, place = ends[alias]
+            if target in desired:
+                wanted[alias] = (Alias(target), place)
+            else:
+                problems.append(_undeclared(alias, target, place, record))
+        elif record.member and (workshop := f"{WORKSHOP}{record.member.workshop}") in ends:
+            target, place = ends[workshop]
+            new = by_member.get((target.removeprefix(WORKSHOP), record.member.user))
+            if new is not None and new != alias:
+                wanted[alias] = (new, place)
+    crowded = _crowded(wanted.values(), recorded)
+    problems += [
+        Problem(
+            f"{place}: {source} cannot move to {target}: {crowded[target]}.",
+            f"take the move out of the config, or settle {target} first",
+            source,
+            recorded[source].member,
+        )
+        for source, (target, place) in wanted.items()
+        if target in crowded
+    ]
+    sources = {target: source for source, (target, _) in wanted.items() if target not in crowded}
+    return Moved(sources, tuple(problems))
+
+
+def _end(move: Move, moves: Collection[Move]) -> str:
+    """Where a move leads in the end; the config has no circles."""
+    following = {one.source: one.target for one in moves}
+    target = move.target
+    for _ in following:
+        target = following.get(target, target)
+    return target
+
+
+def _crowded(wanted: Iterable[tuple[Alias, str]], recorded: Mapping[Alias, RecordedKey]) -> Mapping[Alias, str]:
+    """The targets that cannot be moved to, with the reason."""
+    counts = Counter(target for target, _ in wanted)
+    reasons = {target: f"{count} keys are to move there" for target, count in counts.items() if count > 1}
+    return reasons | {target: "the state records a key there already" for target in counts if target in recorded}
+
+
+def _undeclared(alias: Alias, target: str, place: str, record: RecordedKey) -> Problem:
+    return Problem(
+        f"{place}: {alias} is to move to {target}, which no key of the config declares.",
+        f"declare {target}, or take the move out of the config",
+        alias,
+        record.member,
+    )

@@ -1,0 +1,121 @@
+"""Refresh: the state accepts what is live, and the proxy is not touched. Pure: the result is a plan without requests.
+
+    recorded  live         change
+    any       its token    update where it differs: the record becomes what the proxy shows; else no-op
+    ready     nothing      forget; left missing where the config says on_missing: forget
+    ready     its alias    forget, with a warning: ours is gone, theirs is untouched
+    retired   nothing      forget
+    pending   nothing      no-op: its create may still arrive, and the next apply settles it
+    gone      nothing      no-op
+
+What the config asks is not looked at: where it asks something else than what was accepted, the next plan says so, as a
+change of the config's. Values that the proxy cannot show, and sensitive ones, stay as they were recorded. A duration
+stays as well where the key still ends: the new end is recorded, and is no drift any more.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from vkstate.attributes import EXPIRY_PATHS, UNSET, Sealed, Unset, Value, same
+from vkstate.differences import ALIAS_PATH, live_value
+from vkstate.expiry import NEVER, Lasting, expiry_of, format_instant, same_instant
+from vkstate.keys import Alias, DesiredKey, Live, LiveKey, OnMissing, Recorded, RecordedKey, Status, natural_order
+from vkstate.plan import Action, AttributeDiff, Cause, Change, Plan, Reason
+
+
+def refresh(recorded: Recorded, live: Live, desired: Mapping[Alias, DesiredKey]) -> Plan:
+    """What the state would accept. The result holds one change for every recorded alias.
+
+    :param live: must hold every recorded token that exists, and every row under a recorded alias whose token is not
+        there.
+    :param desired: tells only what is to become of keys that are missing.
+    """
+    by_token = {row.token: row for row in live.keys}
+    by_alias: defaultdict[str | None, list[LiveKey]] = defaultdict(list)
+    for row in live.keys:
+        by_alias[row.alias].append(row)
+    warnings: list[str] = []
+    changes: list[Change] = []
+    for alias in sorted(recorded.keys, key=natural_order):
+        have = recorded.keys[alias]
+        mine = by_token.get(have.token) if have.token else None
+        others = by_alias[alias]
+        changes.append(
+            _accepted(have, mine, recorded.keys) if mine else _missing(have, others, desired.get(alias), warnings)
+        )
+    ours = sum(have.token in by_token for have in recorded.keys.values())
+    return Plan(recorded.lineage, tuple(changes), warnings=tuple(warnings), unmanaged=max(0, live.total - ours))
+
+
+def _missing(have: RecordedKey, others: Iterable[LiveKey], want: DesiredKey | None, warnings: list[str]) -> Change:
+    alias = have.alias
+    if have.status is Status.PENDING:
+        return Change(alias, Action.NO_OP, Reason.UNSETTLED, recorded=have)
+    if have.status is Status.GONE:
+        return Change(alias, Action.NO_OP, Reason.LEFT_MISSING, recorded=have)
+    if list(others):
+        warnings.append(
+            f"{alias}: the key that vkstate made is gone, and another key bears its alias. The record is dropped; the "
+            "other key is left alone."
+        )
+        return Change(alias, Action.FORGET, Reason.TAKEN_OVER, recorded=have)
+    if want and want.on_missing is OnMissing.FORGET:
+        after = replace(have, status=Status.GONE)
+        return Change(alias, Action.FORGET, Reason.LEFT_MISSING, recorded=have, becomes=after)
+    return Change(alias, Action.FORGET, Reason.GONE, recorded=have)
+
+
+def _accepted(have: RecordedKey, row: LiveKey, taken: Mapping[Alias, RecordedKey]) -> Change:
+    diffs = sorted(_differences(have, row, taken), key=lambda diff: diff.path)
+    if not diffs and have.status is Status.READY:
+        return Change(have.alias, Action.NO_OP, Reason.MATCHES, recorded=have, live=row)
+    seen = {diff.path: diff.after for diff in diffs}
+    applied = {
+        path: value for path in have.applied if not isinstance(value := seen.get(path, have.applied[path]), Unset)
+    }
+    becomes = replace(
+        have,
+        alias=Alias(str(seen.get(ALIAS_PATH, have.alias))),
+        status=Status.READY,
+        applied=_with_expiry(applied, have, row),
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        pending_since=None,
+        server_defaults={path: value for path, value in have.server_defaults.items() if path not in seen},
+    )
+    return Change(have.alias, Action.UPDATE, Reason.SEEN, None, have, row, tuple(diffs), becomes=becomes)
+
+
+def _differences(have: RecordedKey, row: LiveKey, taken: Mapping[Alias, RecordedKey]) -> Iterator[AttributeDiff]:
+    for path, before in have.applied.items():
+        current = live_value(row, path)
+        if path in EXPIRY_PATHS or isinstance(before, Sealed) or current is None or same(current.value, before):
+            continue
+        if path in have.server_defaults and same(have.server_defaults[path], current.plain):
+            continue
+        yield _seen(path, before, current.value)
+    if not same_instant(have.expires_at, row.expires_at) and have.status is Status.READY:
+        yield _seen("expires_at", _instant(have), format_instant(row.expires_at) if row.expires_at else NEVER)
+    if row.alias is not None and row.alias != have.alias and row.alias not in taken and have.retired is None:
+        yield _seen(ALIAS_PATH, have.alias, row.alias)
+
+
+def _seen(path: str, before: Value, after: Value | Unset) -> AttributeDiff:
+    return AttributeDiff(path, before, after, Cause.OUTSIDE, already_live=True)
+
+
+def _instant(have: RecordedKey) -> str:
+    return format_instant(have.expires_at) if have.expires_at else NEVER
+
+
+def _with_expiry(applied: Mapping[str, Value], have: RecordedKey, row: LiveKey) -> dict[str, Value]:
+    """What is recorded as the declared expiry, once the key's own end was accepted."""
+    declared = expiry_of(have.applied)
+    moved = have.status is Status.READY and not same_instant(have.expires_at, row.expires_at)
+    if declared is None or not moved or (isinstance(declared, Lasting) and row.expires_at):
+        return dict(applied)
+    rest = {path: value for path, value in applied.items() if path not in EXPIRY_PATHS}
+    return rest | ({"expires_at": format_instant(row.expires_at)} if row.expires_at else {"duration": NEVER})
