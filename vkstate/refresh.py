@@ -19,7 +19,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from vkstate.attributes import EXPIRY_PATHS, UNSET, Sealed, Unset, Value, same
+from vkstate.attributes import EXPIRY_PATHS, Sealed, Unset, Value, same
 from vkstate.differences import ALIAS_PATH, live_value
 from vkstate.expiry import NEVER, Lasting, expiry_of, format_instant, same_instant
 from vkstate.keys import Alias, DesiredKey, Live, LiveKey, OnMissing, Recorded, RecordedKey, Status, natural_order

@@ -15,6 +15,9 @@ from vkstate.cli import (
     output,
     plan,
     quick,
+    rebind,
+    rebuild,
+    refresh,
     sandbox,
     schema,
     show,
@@ -55,15 +58,20 @@ command(app, "validate")(validate.validate)
 command(app, "plan")(plan.plan)
 command(app, "apply")(apply.apply)
 command(app, "destroy")(destroy.destroy)
+command(app, "refresh")(refresh.refresh)
 command(app, "output")(output.output)
 command(app, "show")(show.show)
 command(app, "check")(check.check)
 command(app, "schema")(schema.schema)
 command(app, "version")(version.version)
 
-_state = typer.Typer(help="Look at the state.", no_args_is_help=True, rich_markup_mode=None)
+_state = typer.Typer(help="Look at the state, and mend it.", no_args_is_help=True, rich_markup_mode=None)
 command(_state, "list")(state.list_keys)
 command(_state, "show")(state.show_key)
+command(_state, "mv")(state.move_key)
+command(_state, "rm")(state.remove_key)
+command(_state, "rebuild")(rebuild.rebuild)
+command(_state, "rebind")(rebind.rebind)
 app.add_typer(_state, name="state")
 
 _sandbox = typer.Typer(help="The embedded key server.", no_args_is_help=True, rich_markup_mode=None)

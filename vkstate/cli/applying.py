@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar
 
-from vkstate.cli.planning import Planned, Wish, planned
+from vkstate.cli.expecting import Expected
+from vkstate.cli.planning import Planned
 from vkstate.cli.project import Project
 from vkstate.cli.showing import observer, show_outcome, show_plan, show_plan_event
 from vkstate.cli.signals import stoppable
@@ -21,6 +22,7 @@ from vkstate.executor.outcome import Outcome, Silent
 from vkstate.executor.run import execute
 from vkstate.executor.stop import Stop
 from vkstate.expiry import parse_duration
+from vkstate.litellm.client import Connection
 from vkstate.plan import Action, Plan
 from vkstate.state.journal import FileJournal
 from vkstate.views.outcome import Command
@@ -53,41 +55,58 @@ class WrongDuration(VkstateError):
 
 @dataclass(frozen=True)
 class Run:
-    """How an ``apply`` or a ``destroy`` was asked for."""
+    """How a command that changes something was asked for.
 
+    ``name`` is the command as it is typed, ``command`` the kind of its outcome's words. With ``expected`` nothing but
+    that very plan is carried out, and nothing is asked. ``dry`` shows the plan and leaves it at that.
+    """
+
+    name: str
     command: Command
-    wish: Wish
-    auto_approve: bool
-    as_json: bool
-    lock_timeout: str
-    parallelism: int | None
+    auto_approve: bool = False
+    as_json: bool = False
+    lock_timeout: str = "0s"
+    parallelism: int | None = None
     reports: bool = True
     secrets_out: Path | None = None
     accept_lost_values: bool = False
+    expected: Expected | None = None
+    dry: bool = False
 
 
-def carry_out(project: Project, run: Run, question: Callable[[Planned], str]) -> int:
+def carry_out(
+    project: Project,
+    run: Run,
+    make: Callable[[Connection], Planned],
+    question: Callable[[Plan], str],
+) -> int:
     """Plan and execute under the lock, and return the exit code.
 
+    :param make: the plan, made while the lock is held.
     :param question: what is asked before anything is changed, ending in a question mark.
     """
     timeout = lock_seconds(run.lock_timeout)
     project.precheck()
     with (
-        project.locked(timeout, f"vkstate {run.command}"),
+        nullcontext() if run.dry else project.locked(timeout, f"vkstate {run.name}"),
         project.connected() as connection,
     ):
-        result = planned(project, connection, run.wish)
+        project.in_git(writing=not run.dry)
+        result = make(connection)
         plan = result.plan
         if not run.as_json:
-            show_plan(project, plan, destroy=run.wish.destroy)
+            show_plan(project, plan, run.command, expectable=run.name == "apply")
+        elif run.dry or plan.problems:
+            show_plan_event(project, plan, run.command)
+        if run.expected:
+            run.expected.check(plan, project.config.proxy.url)
         if plan.problems:
-            if run.as_json:
-                show_plan_event(project, plan)
             raise NotApplicable(_count(len(plan.problems)), hint="solve what is named above, then plan again")
+        if run.dry:
+            return ExitCode.OK
         if plan.effective:
             _keep_values_somewhere(project, run, plan)
-            _consent(run, result, question)
+            _consent(run, plan, question)
         return _execute(project, run, result)
 
 
@@ -145,12 +164,12 @@ def _check_writable(path: Path) -> None:
         )
 
 
-def _consent(run: Run, result: Planned, question: Callable[[Planned], str]) -> None:
-    if run.auto_approve:
+def _consent(run: Run, plan: Plan, question: Callable[[Plan], str]) -> None:
+    if run.auto_approve or run.expected:
         return
     if run.as_json:
         raise NoTerminal("With --json nothing is asked.", hint="look at vkstate plan first, then add --auto-approve")
-    ask_yes(question(result))
+    ask_yes(question(plan))
 
 
 def _execute(project: Project, run: Run, result: Planned) -> int:

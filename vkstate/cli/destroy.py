@@ -11,7 +11,6 @@ from vkstate.cli.options import AsJson, AutoApprove, Exclude, LockTimeout, Paral
 from vkstate.cli.shared import Shared
 
 if TYPE_CHECKING:
-    from vkstate.cli.planning import Planned
     from vkstate.plan import Plan
 
 
@@ -31,14 +30,15 @@ def destroy(
     kept in reports/.
     """
     from vkstate.cli.applying import Run, carry_out
-    from vkstate.cli.planning import Wish
+    from vkstate.cli.planning import Wish, planned
     from vkstate.cli.project import Project
     from vkstate.targets import Selection
 
     project = Project(shared)
+    wish = Wish(destroy=True, selection=Selection(tuple(target or ()), tuple(exclude or ())))
     run = Run(
+        name="destroy",
         command="destroy",
-        wish=Wish(True, Selection(tuple(target or ()), tuple(exclude or ()))),
         auto_approve=auto_approve,
         as_json=as_json,
         lock_timeout=lock_timeout,
@@ -46,10 +46,10 @@ def destroy(
         reports=not no_report,
     )
 
-    def question(result: Planned) -> str:
-        return f"Delete {_named(result.plan)} from {project.config.proxy.url}? Their holders are locked out at once."
+    def question(plan: Plan) -> str:
+        return f"Delete {_named(plan)} from {project.config.proxy.url}? Their holders are locked out at once."
 
-    return carry_out(project, run, question)
+    return carry_out(project, run, lambda connection: planned(project, connection, wish), question)
 
 
 def _named(plan: Plan) -> str:

@@ -39,6 +39,40 @@ AllowDeletes = Annotated[
         "--allow-deletes", metavar="N", min=0, help="Let the plan delete up to N keys, be it more than 30 % of them."
     ),
 ]
+Replace = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--replace",
+        metavar="TARGET",
+        help="Give these keys a new value under the same alias. Repeatable.",
+        autocompletion=complete_alias,
+    ),
+]
+Grace = Annotated[
+    str | None,
+    typer.Option(
+        "--grace",
+        metavar="DURATION",
+        help="With --replace: how long the old value works on, such as 24h. Default: until the new one works.",
+    ),
+]
+Renew = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--renew",
+        metavar="TARGET",
+        help="Give these keys their duration anew, with the same value. Repeatable.",
+        autocompletion=complete_alias,
+    ),
+]
+AdoptReplaced = Annotated[
+    bool,
+    typer.Option("--adopt-replaced", help="Take over keys that bear the alias of one of ours which is gone."),
+]
+RefreshOnly = Annotated[
+    bool, typer.Option("--refresh-only", help="Accept what is on the proxy into the state, and change nothing there.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")]
 AutoApprove = Annotated[bool, typer.Option("--auto-approve", help="Do not ask.")]
 Parallelism = Annotated[
     int | None,

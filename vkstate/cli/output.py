@@ -42,14 +42,14 @@ def output(
     """
     from vkstate.cli.handing_out import handout
     from vkstate.cli.project import Project
-    from vkstate.cli.selecting import selected
+    from vkstate.cli.selecting import handed_out
     from vkstate.cli.showing import width
     from vkstate.state.durable import durable_write
     from vkstate.views.handouts import as_csv, as_env, as_table
     from vkstate.views.handouts import as_json as to_json
 
     project = Project(shared)
-    given = handout(project, project.state, selected(project, targets, exclude))
+    given = handout(project, project.state, handed_out(project, targets, exclude))
     show_values = reveal or out is not None
     match Format.JSON if as_json else format_:
         case Format.JSON:

@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from vkstate.cli.options import AllowDeletes, AsJson, Exclude, Target
+from vkstate.cli.options import (
+    AdoptReplaced,
+    AllowDeletes,
+    AsJson,
+    Exclude,
+    Grace,
+    RefreshOnly,
+    Renew,
+    Replace,
+    Target,
+)
 from vkstate.cli.shared import Shared
 from vkstate.errors import ExitCode
+
+
+class Format(StrEnum):
+    """How a plan is written."""
+
+    TEXT = "text"
+    MARKDOWN = "markdown"
+    JSON = "json"
 
 
 def plan(
@@ -16,27 +36,50 @@ def plan(
     target: Target = None,
     exclude: Exclude = None,
     allow_deletes: AllowDeletes = None,
+    replace: Replace = None,
+    grace: Grace = None,
+    renew: Renew = None,
+    adopt_replaced: AdoptReplaced = False,
+    refresh_only: RefreshOnly = False,
     destroy: Annotated[bool, typer.Option("--destroy", help="Plan what 'vkstate destroy' would do.")] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="PLANFILE", help="Save the plan for 'vkstate apply PLANFILE'.")
+    ] = None,
     detailed_exitcode: Annotated[
         bool, typer.Option("--detailed-exitcode", help="Exit 2 where the plan holds changes, 0 where it holds none.")
     ] = False,
+    format_: Annotated[
+        Format, typer.Option("--format", help="How to write it; markdown is for a comment on a pull request.")
+    ] = Format.TEXT,
     as_json: AsJson = False,
 ) -> int:
     """Show what would have to change.
 
     Compares the config, the state and the proxy, and changes none of them.
     """
-    from vkstate.cli.planning import Wish, planned
+    from vkstate.cli.planning import planned
     from vkstate.cli.project import Project
-    from vkstate.cli.showing import show_plan
-    from vkstate.targets import Selection
+    from vkstate.cli.showing import show_plan, show_plan_as_markdown, show_plan_document
+    from vkstate.cli.wishing import mode_of, wish
 
+    asked = wish(target, exclude, allow_deletes, replace, grace, renew, adopt_replaced, refresh_only, destroy)
     project = Project(shared)
-    wish = Wish(destroy, Selection(tuple(target or ()), tuple(exclude or ())), allow_deletes)
     project.bound()
+    project.in_git(writing=False)
     with project.connected() as connection:
-        result = planned(project, connection, wish)
-    show_plan(project, result.plan, destroy=destroy, as_json=as_json)
+        result = planned(project, connection, asked)
+    mode = mode_of(asked)
+    match Format.JSON if as_json else format_:
+        case Format.TEXT:
+            show_plan(project, result.plan, mode, expectable=not destroy)
+        case Format.MARKDOWN:
+            show_plan_as_markdown(project, result.plan, mode)
+        case Format.JSON:
+            show_plan_document(project, result.plan, mode)
     if result.plan.problems:
         return ExitCode.ERROR
+    if out:
+        from vkstate.cli.saving import save_plan
+
+        save_plan(project, result.plan, asked, out)
     return ExitCode.CHANGES if detailed_exitcode and result.plan.effective else ExitCode.OK

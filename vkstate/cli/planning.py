@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import ClassVar
 
 from vkstate.cli.project import Project
@@ -15,8 +16,10 @@ from vkstate.litellm.capabilities import probe, prove_admin, served_models
 from vkstate.litellm.client import Connection
 from vkstate.litellm.proxy import LiteLLMProxy
 from vkstate.litellm.reader import read_live
+from vkstate.options import Options
 from vkstate.plan import Action, Plan
 from vkstate.planner import plan as make_plan
+from vkstate.refresh import refresh
 from vkstate.safety import check_models, limit_deletes, refuse_empty
 from vkstate.state.model import State
 from vkstate.targets import Selection, restrict, unmatched
@@ -31,11 +34,20 @@ class NothingTargeted(VkstateError):
 
 @dataclass(frozen=True)
 class Wish:
-    """What a plan is asked for. ``destroy`` desires nothing."""
+    """What a plan is asked for on the command line.
+
+    ``destroy`` desires nothing. ``refresh_only`` accepts what is live into the state, and asks nothing of the proxy.
+    ``replace`` and ``renew`` are targets; ``grace`` is how long the old value of a replaced key works on.
+    """
 
     destroy: bool = False
     selection: Selection = field(default_factory=Selection)
     allow_deletes: int | None = None
+    replace: tuple[str, ...] = ()
+    grace: timedelta | None = None
+    renew: tuple[str, ...] = ()
+    adopt_replaced: bool = False
+    refresh_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,7 +57,6 @@ class Planned:
     plan: Plan
     state: State
     recorded: Recorded
-    desired: dict[Alias, DesiredKey]
     proxy: LiteLLMProxy
 
 
@@ -54,27 +65,59 @@ def planned(project: Project, connection: Connection, wish: Wish) -> Planned:
 
     :raises VkstateError: config, state or proxy cannot be read, or a target names nothing.
     """
-    desired = {} if wish.destroy else {key.alias: key for key in project.config.keys}
+    config = project.config
+    declared = {key.alias: key for key in config.keys}
+    desired = {} if wish.destroy else declared
+    recorded = known_here(project)
+    _check_targets(wish, recorded, project)
+    proxy = LiteLLMProxy(connection)
+    live = read(proxy, recorded, desired, config.proxy.parallelism)
+    options = Options(
+        replace=wish.replace,
+        grace=wish.grace,
+        renew=wish.renew,
+        imports=config.imports,
+        moves=config.moves,
+        removed=config.removed,
+        adopt_replaced=wish.adopt_replaced,
+    )
+
+    def made(able: Capabilities) -> Plan:
+        if wish.refresh_only:
+            return refresh(recorded, live, declared)
+        return make_plan(desired, recorded, live, able, connection.now(), options)
+
+    plan, served = asked_and_made(connection, made, models=config.proxy.check_models != "off")
+    return Planned(_checked(plan, project, served, wish, recorded, desired), project.state, recorded, proxy)
+
+
+def known_here(project: Project) -> Recorded:
+    """What this machine knows of the project's keys: its state, which must belong to the proxy, and its store."""
     state = project.state
     project.bound()
     recorded = Recorded(state.lineage, state.keys, project.store.tokens())
     for warning in project.store.warnings:
         say(f"warning: {warning}")
-    _check_targets(wish.selection, recorded, project)
-    proxy = LiteLLMProxy(connection)
-    live = _read(proxy, recorded, desired, project.config.proxy.parallelism)
-    plan = make_plan(desired, recorded, live, Capabilities(), connection.now())
-    served: frozenset[str] | None = None
-    if plan.effective or plan.problems:  # a key that does not see all makes ours look gone: forgetting is writing, too
-        able, served = _asked(connection, plan, models=project.config.proxy.check_models != "off")
-        plan = make_plan(desired, recorded, live, able, connection.now())
-    return Planned(_checked(plan, project, served, wish, recorded, desired), state, recorded, desired, proxy)
+    return recorded
+
+
+def asked_and_made(
+    connection: Connection, made: Callable[[Capabilities], Plan], *, models: bool = False
+) -> tuple[Plan, frozenset[str] | None]:
+    """A plan, and what the proxy serves. What only a plan that writes needs to know is asked only where it does.
+
+    :param made: the plan, for what the server can do.
+    :param models: whether to ask what is served; None is returned where it was not asked.
+    """
+    plan = made(Capabilities())
+    if not (plan.effective or plan.problems):  # a key that does not see all makes ours look gone: that is writing, too
+        return plan, None
+    able, served = _asked(connection, plan, models=models)
+    return made(able), served
 
 
 def _asked(connection: Connection, plan: Plan, *, models: bool) -> tuple[Capabilities, frozenset[str] | None]:
-    """What only a plan that writes needs to know, asked at once: the rights, what the server can do, what it serves
-    (None: not asked, as the plan gives nobody a model).
-    """
+    """What only a plan that writes needs to know, asked at once: the rights, what the server can do, what it serves."""
     able = Capabilities()
     served: frozenset[str] | None = None
 
@@ -89,27 +132,29 @@ def _asked(connection: Connection, plan: Plan, *, models: bool) -> tuple[Capabil
     questions: list[Callable[[], None]] = [lambda: prove_admin(connection)]
     if plan.of(Action.UPDATE, Action.ADOPT):
         questions.append(ask_abilities)
-    if models and _gives_models(plan):
+    if models and any(change.desired for change in plan.changes):
         questions.append(ask_models)
     connection.each(lambda question: question(), questions)
     return able, served
 
 
-def _check_targets(selection: Selection, recorded: Recorded, project: Project) -> None:
+def _check_targets(wish: Wish, recorded: Recorded, project: Project) -> None:
     """Refuse a target that names nothing. What the config names counts for a destroy too, which may be repeated."""
     members: dict[Alias, Member | None] = {alias: key.member for alias, key in recorded.keys.items()}
     members |= {key.alias: key.member for key in project.config.keys}
-    if missed := unmatched(selection, list(members.items())):
+    asked = Selection((*wish.selection.targets, *wish.replace, *wish.renew), wish.selection.excludes)
+    if missed := unmatched(asked, list(members.items())):
         raise NothingTargeted(
             f"No key is named by {', '.join(missed)}, neither in the config nor in the state.",
             hint="vkstate state list shows the aliases; quote a glob, so that the shell leaves it alone",
         )
 
 
-def _read(proxy: LiteLLMProxy, recorded: Recorded, desired: dict[Alias, DesiredKey], parallelism: int) -> Live:
+def read(proxy: LiteLLMProxy, recorded: Recorded, desired: Collection[Alias], parallelism: int) -> Live:
+    """What the planner has to see of the proxy: our keys, and every row under an alias that is newly desired."""
     known = [item for record in recorded.keys.values() if (item := sought(record))]
     unsettled = {alias for alias, record in recorded.keys.items() if record.status is Status.PENDING}
-    return read_live(proxy, known, (desired.keys() - recorded.keys.keys()) | unsettled, parallelism=parallelism)
+    return read_live(proxy, known, (set(desired) - recorded.keys.keys()) | unsettled, parallelism=parallelism)
 
 
 def _checked(
@@ -121,20 +166,10 @@ def _checked(
     desired: dict[Alias, DesiredKey],
 ) -> Plan:
     """The plan after the filters, in the order in which they narrow it."""
-    if not wish.destroy:
+    if not (wish.destroy or wish.refresh_only):
         plan = refuse_empty(plan, desired)
     plan = restrict(plan, wish.selection)
-    if wish.destroy:
+    if wish.destroy or wish.refresh_only:
         return plan
-    plan = limit_deletes(plan, recorded=len(recorded.keys), allowed=wish.allow_deletes)
-    if served is not None and _gives_models(plan):
-        plan = check_models(plan, served, project.config.proxy.check_models)
-    return plan
-
-
-def _gives_models(plan: Plan) -> bool:
-    """Whether the plan gives a key models that it did not have."""
-    return any(
-        change.action in (Action.CREATE, Action.REPLACE) or any(diff.path == "models" for diff in change.diffs)
-        for change in plan.changes
-    )
+    plan = limit_deletes(plan, recorded=len(recorded.keys), allowed=wish.allow_deletes, limits=project.config.safety)
+    return plan if served is None else check_models(plan, served, project.config.proxy.check_models)

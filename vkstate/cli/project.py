@@ -21,6 +21,7 @@ from vkstate.litellm.client import Connection
 from vkstate.state.binding import check_binding
 from vkstate.state.directory import directory_of
 from vkstate.state.file import StateFile
+from vkstate.state.git import inspect, refuse_behind, warnings_of
 from vkstate.state.lock import Holder, StateLock
 from vkstate.state.model import State
 from vkstate.state.plain_store import PlainStore
@@ -104,6 +105,19 @@ class Project:
         """See that the state belongs to the configured proxy."""
         url = self.config.proxy.url
         check_binding(self.state, url)
+
+    def in_git(self, *, writing: bool) -> None:
+        """Say how the state stands in git; of the sandbox, whose keys are nobody else's, nobody wants to hear.
+
+        :param writing: a state that others have changed upstream is refused.
+        :raises StateBehind: it is.
+        """
+        if self.is_sandbox or not (standing := inspect(self.state_path)):
+            return
+        for warning in warnings_of(standing):
+            say(f"warning: {warning}")
+        if writing:
+            refuse_behind(standing)
 
     @cached_property
     def is_sandbox(self) -> bool:

@@ -30,3 +30,13 @@ def selected(project: Project, targets: list[str] | None, exclude: list[str] | N
             hint="vkstate state list shows what is recorded",
         )
     return [alias for alias, member in members.items() if selection.selects(alias, member)]
+
+
+def handed_out(project: Project, targets: list[str] | None, exclude: list[str] | None = None) -> list[Alias]:
+    """The aliases of the recorded keys that are given to people: a retired key only where it is named itself.
+
+    :raises NoSuchKey: a target matches nothing.
+    """
+    keys = project.state.keys
+    chosen = selected(project, targets, exclude)
+    return [alias for alias in chosen if keys[alias].retired is None or alias in (targets or ())]

@@ -5,13 +5,16 @@ from __future__ import annotations
 import shutil
 import sys
 
+from vkstate.attributes import Json
 from vkstate.cli.project import Project
 from vkstate.cli.terminal import colourful
 from vkstate.executor.outcome import Observer, Outcome
+from vkstate.fingerprint import fingerprint
 from vkstate.plan import Plan
 from vkstate.views.human import render_plan
 from vkstate.views.json import dumped, line, outcome_events, plan_document
 from vkstate.views.outcome import Command, render_outcome
+from vkstate.views.summary import Mode
 from vkstate.views.values import ANSI, PLAIN, Palette
 
 
@@ -25,28 +28,49 @@ def width() -> int:
     return shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else 100
 
 
-def show_plan(project: Project, plan: Plan, *, destroy: bool = False, as_json: bool = False) -> None:
-    """Print a plan."""
+def show_plan(project: Project, plan: Plan, mode: Mode, *, expectable: bool) -> None:
+    """Print a plan for people.
+
+    :param expectable: whether 'vkstate apply --expect' could be held to it: then its fingerprint is shown.
+    """
     url = project.config.proxy.url
-    if as_json:
-        sys.stdout.write(dumped(plan_document(plan, proxy=url)))
-    else:
-        text = render_plan(
-            plan,
-            proxy=url,
-            destroy=destroy,
-            verbose=project.shared.verbose,
-            palette=palette(project),
-            width=width(),
-        )
-        sys.stdout.write(text)
+    text = render_plan(
+        plan,
+        proxy=url,
+        mode=mode,
+        fingerprint=fingerprint(plan, url) if expectable else None,
+        verbose=project.shared.verbose,
+        palette=palette(project),
+        width=width(),
+    )
+    sys.stdout.write(text)
     sys.stdout.flush()
 
 
-def show_plan_event(project: Project, plan: Plan) -> None:
+def show_plan_as_markdown(project: Project, plan: Plan, mode: Mode) -> None:
+    """Print a plan for a comment on a pull request."""
+    from vkstate.views.markdown import render_markdown
+
+    url = project.config.proxy.url
+    sys.stdout.write(render_markdown(plan, proxy=url, fingerprint=fingerprint(plan, url), mode=mode))
+    sys.stdout.flush()
+
+
+def show_plan_document(project: Project, plan: Plan, mode: Mode) -> None:
+    """Print a plan as one document of JSON."""
+    sys.stdout.write(dumped(_document(project, plan, mode)))
+    sys.stdout.flush()
+
+
+def show_plan_event(project: Project, plan: Plan, mode: Mode) -> None:
     """Print a plan as one line of JSON, among the events of a run."""
-    sys.stdout.write(line({"type": "plan", **plan_document(plan, proxy=project.config.proxy.url)}))
+    sys.stdout.write(line({"type": "plan", **_document(project, plan, mode)}))
     sys.stdout.flush()
+
+
+def _document(project: Project, plan: Plan, mode: Mode) -> dict[str, Json]:
+    url = project.config.proxy.url
+    return plan_document(plan, proxy=url, mode=mode, fingerprint=fingerprint(plan, url))
 
 
 def show_outcome(project: Project, outcome: Outcome, command: Command, *, as_json: bool) -> None:

@@ -1,14 +1,17 @@
-"""``vkstate state list`` and ``vkstate state show``."""
+"""``vkstate state list``, ``show``, ``mv`` and ``rm``."""
 
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vkstate.cli.options import AsJson, Globs, complete_alias
+from vkstate.cli.options import AsJson, AutoApprove, DryRun, Globs, LockTimeout, complete_alias
 from vkstate.cli.shared import Shared
+
+if TYPE_CHECKING:
+    from vkstate.plan import Plan
 
 
 def list_keys(shared: Shared, targets: Globs = None, as_json: AsJson = False) -> int:
@@ -58,3 +61,79 @@ def show_key(
         text = key_text(shown, now=datetime.now(UTC), verbose=shared.verbose, palette=palette(project), width=width())
         sys.stdout.write(text)
     return 0
+
+
+def move_key(
+    shared: Shared,
+    source: Annotated[
+        str, typer.Argument(metavar="FROM", help="A recorded alias, or workshop:NAME.", autocompletion=complete_alias)
+    ],
+    target: Annotated[str, typer.Argument(metavar="TO", help="The new alias, or workshop:NAME as in the config.")],
+    dry_run: DryRun = False,
+    auto_approve: AutoApprove = False,
+    lock_timeout: LockTimeout = "0s",
+    as_json: AsJson = False,
+) -> int:
+    """Rename a key, in the state and on the proxy.
+
+    Its value stays the same. A workshop moves to another that the config declares already, member by member. To have
+    everybody's next apply do it, write it into the config instead, under moved.
+    """
+    from vkstate.cli.applying import Run, carry_out
+    from vkstate.cli.project import Project
+    from vkstate.cli.restating import planned_move
+    from vkstate.options import Move
+
+    project = Project(shared)
+    move = Move(source, target, "vkstate state mv")
+    run = Run("state mv", "apply", auto_approve=auto_approve, as_json=as_json, lock_timeout=lock_timeout, dry=dry_run)
+
+    def question(plan: Plan) -> str:
+        return f"Rename {_keys(plan)} on {project.config.proxy.url}?"
+
+    return carry_out(project, run, lambda connection: planned_move(project, connection, move), question)
+
+
+def remove_key(
+    shared: Shared,
+    targets: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="TARGET",
+            help="The keys: alias globs, workshop:NAME or workshop:NAME/MEMBER.",
+            autocompletion=complete_alias,
+        ),
+    ],
+    dry_run: DryRun = False,
+    auto_approve: AutoApprove = False,
+    lock_timeout: LockTimeout = "0s",
+    as_json: AsJson = False,
+) -> int:
+    """Forget keys without deleting them.
+
+    They live on as nobody's: vkstate takes its mark off them, so that another project may import them. What the config
+    still declares is found there by the next plan as a key that is not ours.
+    """
+    from vkstate.cli.applying import Run, carry_out
+    from vkstate.cli.project import Project
+    from vkstate.cli.restating import planned_release
+    from vkstate.cli.selecting import selected
+
+    project = Project(shared)
+    run = Run("state rm", "apply", auto_approve=auto_approve, as_json=as_json, lock_timeout=lock_timeout, dry=dry_run)
+
+    def question(plan: Plan) -> str:
+        return f"Let go of {_keys(plan)} on {project.config.proxy.url}? They are not deleted."
+
+    return carry_out(
+        project,
+        run,
+        lambda connection: planned_release(project, connection, selected(project, targets)),
+        question,
+    )
+
+
+def _keys(plan: Plan) -> str:
+    from vkstate.views.words import counted
+
+    return counted(len(plan.effective), "key")

@@ -1,0 +1,76 @@
+"""Holding a run to the plan that was reviewed: by its fingerprint, or by a saved plan."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Final
+
+from vkstate.errors import ExitCode, VkstateError
+from vkstate.fingerprint import Entry, differences_between, entries, fingerprint
+from vkstate.keys import Alias
+from vkstate.plan import Plan
+
+_FINGERPRINT: Final = re.compile(r"[0-9a-f]{64}")
+_MOST_NAMED: Final = 10
+
+
+class PlanStale(VkstateError):
+    """The plan would now be another one than the one that was reviewed."""
+
+    summary: ClassVar[str] = "this is not the plan that was reviewed"
+    exit_code: ClassVar[ExitCode] = ExitCode.STALE
+
+
+class WrongFingerprint(VkstateError):
+    """``--expect`` was given something else than a fingerprint."""
+
+    summary: ClassVar[str] = "this is not a fingerprint"
+    exit_code: ClassVar[ExitCode] = ExitCode.USAGE
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The plan that may be carried out, and no other.
+
+    ``entries`` are those of the saved plan, to say where another differs; None where only the fingerprint is known.
+    """
+
+    fingerprint: str
+    entries: Mapping[Alias, Entry] | None = field(default=None, repr=False)
+
+    def check(self, plan: Plan, proxy: str) -> None:
+        """Let this very plan pass.
+
+        :param proxy: the proxy's url.
+        :raises PlanStale: it is another; nothing was sent.
+        """
+        now = fingerprint(plan, proxy)
+        if now == self.fingerprint:
+            return
+        if not plan.effective and not plan.problems:
+            detail = "There is nothing to do any more: perhaps it was applied already. Nothing was sent."
+        elif self.entries is None:
+            detail = f"The plan that would be carried out now is the one above, with the fingerprint {now}."
+        else:
+            sentences = differences_between(self.entries, entries(plan))
+            shown = [
+                *sentences[:_MOST_NAMED],
+                *([f"And {len(sentences) - _MOST_NAMED} more."] * (len(sentences) > _MOST_NAMED)),
+            ]
+            detail = "\n".join(["It would now be another one. Nothing was sent.", *shown])
+        raise PlanStale(detail, hint="plan again, and have that one reviewed: vkstate plan")
+
+
+def expected_fingerprint(text: str) -> Expected:
+    """What ``--expect`` asks for.
+
+    :raises WrongFingerprint: it is no fingerprint.
+    """
+    given = text.strip().lower()
+    if not _FINGERPRINT.fullmatch(given):
+        raise WrongFingerprint(
+            "--expect takes the 64 hexadecimal digits that vkstate plan prints.", hint="look at them: vkstate plan"
+        )
+    return Expected(given)

@@ -1,0 +1,106 @@
+"""The plans of ``state mv`` and ``state rm``: recorded keys are desired as they are, but for what is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from typing import ClassVar, Final
+
+from vkstate.cli.planning import Planned, asked_and_made, known_here, read
+from vkstate.cli.project import Project
+from vkstate.differences import ALIAS_PATH, STAMP_PATH, WORKSHOP_PATH
+from vkstate.errors import ExitCode, VkstateError
+from vkstate.keys import Alias, DesiredKey, Recorded
+from vkstate.litellm.client import Connection
+from vkstate.litellm.proxy import LiteLLMProxy
+from vkstate.moves import WORKSHOP, resolve
+from vkstate.options import Move, Options, Removed
+from vkstate.planner import plan as make_plan
+from vkstate.unchanged import as_recorded
+
+_MOVING: Final = frozenset({ALIAS_PATH, STAMP_PATH, WORKSHOP_PATH})
+"""What a move changes of a key; drift in anything else is left to the next plan."""
+
+
+class CannotMove(VkstateError):
+    """What ``state mv`` was asked for cannot be."""
+
+    summary: ClassVar[str] = "the key cannot be moved"
+
+
+class MixedMove(VkstateError):
+    """A key is to become a workshop, or the other way round."""
+
+    summary: ClassVar[str] = "a key moves to a key, and a workshop to a workshop"
+    exit_code: ClassVar[ExitCode] = ExitCode.USAGE
+
+
+def planned_move(project: Project, connection: Connection, move: Move) -> Planned:
+    """The plan that renames recorded keys, on the proxy and in the state.
+
+    :raises CannotMove: the source is not recorded, or the target is.
+    :raises MixedMove: one side is a workshop, and the other is not.
+    """
+    recorded = known_here(project)
+    declared = {key.alias: key for key in project.config.keys}
+    desired = _as_moved(move, declared, recorded, str(project.state_path))
+    moving = set(resolve((move,), desired, recorded.keys).sources.values())
+    retired = {alias for alias, key in recorded.keys.items() if key.retired and key.retired.successor in moving}
+    result = _narrow(project, connection, recorded, moving | retired, desired, Options(moves=(move,)))
+    changes = [
+        replace(change, diffs=tuple(diff for diff in change.diffs if diff.path in _MOVING))
+        for change in result.plan.changes
+        if change.alias in desired or change.becomes
+    ]
+    return replace(result, plan=replace(result.plan, changes=tuple(changes)))
+
+
+def _as_moved(
+    move: Move, declared: Mapping[Alias, DesiredKey], recorded: Recorded, state: str
+) -> dict[Alias, DesiredKey]:
+    """The keys that move, desired as they are under their new aliases."""
+    if move.source.startswith(WORKSHOP) != move.target.startswith(WORKSHOP):
+        raise MixedMove(f"{move.source} and {move.target} are not of one kind.", hint="vkstate state mv --help")
+    if move.source.startswith(WORKSHOP):
+        sources = resolve((move,), declared, recorded.keys).sources
+        if not sources:
+            raise CannotMove(
+                f"No member of {move.source} is recorded whom the config declares in {move.target}.",
+                hint=f"declare {move.target.removeprefix(WORKSHOP)} under workshops first, with the same members",
+            )
+    else:
+        source, target = Alias(move.source), Alias(move.target)
+        if source not in recorded.keys:
+            raise CannotMove(f"{state} records no key {source}.", hint="vkstate state list shows what is recorded")
+        if target in recorded.keys:
+            raise CannotMove(f"{state} records a key {target} already.", hint="choose another alias for one of them")
+        sources = {target: source}
+    return {
+        new: replace(
+            as_recorded(recorded.keys[old], alias=new),
+            member=declared[new].member if new in declared else recorded.keys[old].member,
+        )
+        for new, old in sources.items()
+    }
+
+
+def planned_release(project: Project, connection: Connection, aliases: Collection[Alias]) -> Planned:
+    """The plan that drops records, and takes our mark off the keys."""
+    removed = tuple(Removed(alias, destroy=False, place="vkstate state rm") for alias in aliases)
+    return _narrow(project, connection, known_here(project), aliases, {}, Options(removed=removed))
+
+
+def _narrow(
+    project: Project,
+    connection: Connection,
+    recorded: Recorded,
+    chosen: Collection[Alias],
+    desired: Mapping[Alias, DesiredKey],
+    options: Options,
+) -> Planned:
+    """A plan about some records only. The others stay as they are, and nothing is said of the rest of the proxy."""
+    some = replace(recorded, keys={alias: key for alias, key in recorded.keys.items() if alias in chosen})
+    proxy = LiteLLMProxy(connection)
+    live = read(proxy, some, desired, project.config.proxy.parallelism)
+    plan, _ = asked_and_made(connection, lambda able: make_plan(desired, some, live, able, connection.now(), options))
+    return Planned(replace(plan, unmanaged=0), project.state, recorded, proxy)

@@ -1,0 +1,80 @@
+"""Saved plans: written by ``plan --out``, shown by ``show``, held to by ``apply``."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import ClassVar
+
+from vkstate.cli.expecting import Expected
+from vkstate.cli.planning import Wish
+from vkstate.cli.project import Project
+from vkstate.cli.terminal import say
+from vkstate.cli.wishing import mode_of
+from vkstate.errors import VkstateError
+from vkstate.fingerprint import entries, fingerprint
+from vkstate.plan import Plan
+from vkstate.state.durable import durable_write
+from vkstate.targets import Selection
+from vkstate.views.plan_file import PlanOptions, SavedPlan, plan_file_text, read_plan_file
+
+
+class PlanFileUnreadable(VkstateError):
+    """The plan file cannot be read from the disk."""
+
+    summary: ClassVar[str] = "the plan file cannot be read"
+
+
+def save_plan(project: Project, plan: Plan, wish: Wish, path: Path) -> None:
+    """Write a plan, for ``apply`` to be held to it later. It holds no secret."""
+    url = project.config.proxy.url
+    text = plan_file_text(
+        plan,
+        proxy=url,
+        mode=mode_of(wish),
+        options=PlanOptions(
+            targets=wish.selection.targets,
+            excludes=wish.selection.excludes,
+            allow_deletes=wish.allow_deletes,
+            replace=wish.replace,
+            grace=None if wish.grace is None else int(wish.grace.total_seconds()),
+            renew=wish.renew,
+            adopt_replaced=wish.adopt_replaced,
+            refresh_only=wish.refresh_only,
+            destroy=wish.destroy,
+        ),
+        fingerprint=fingerprint(plan, url),
+        entries=entries(plan),
+    )
+    durable_write(path, text.encode())
+    say(f"The plan was saved. Look at it again: vkstate show {path}; apply it, and only it: vkstate apply {path}")
+
+
+def load_saved(path: Path) -> SavedPlan:
+    """A saved plan.
+
+    :raises VkstateError: there is none, or it cannot be read.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise PlanFileUnreadable(f"{path}: {why}.", hint=f"save one: vkstate plan --out {path}") from None
+    return read_plan_file(text)
+
+
+def load_plan(path: Path) -> tuple[Wish, Expected]:
+    """What a saved plan was asked for, and what it is to be held to."""
+    saved = load_saved(path)
+    options = saved.options
+    wish = Wish(
+        destroy=options.destroy,
+        selection=Selection(options.targets, options.excludes),
+        allow_deletes=options.allow_deletes,
+        replace=options.replace,
+        grace=None if options.grace is None else timedelta(seconds=options.grace),
+        renew=options.renew,
+        adopt_replaced=options.adopt_replaced,
+        refresh_only=options.refresh_only,
+    )
+    return wish, Expected(saved.fingerprint, saved.entries)
