@@ -6,6 +6,7 @@ import errno
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import ClassVar, Final
 
@@ -91,13 +92,19 @@ def _usage(error: Exception, arguments: Sequence[str]) -> int:
 
 def _said(error: VkstateError, arguments: Sequence[str]) -> int:
     """Print a failure: what kind it is, what happened and why, and the next command; for machines as well."""
-    if "--json" in arguments:
+    if _wants_json(arguments):
         from vkstate.views.json import error_document, line
 
         sys.stdout.write(line(error_document(error)))
         sys.stdout.flush()
     print(error_text(error), file=sys.stderr)  # noqa: T201 - the boundary speaks
     return int(error.exit_code)
+
+
+def _wants_json(arguments: Sequence[str]) -> bool:
+    """Whether a program reads what is printed, as far as a command line tells that may itself be wrong."""
+    pairs = pairwise(arguments)
+    return "--json" in arguments or "--format=json" in arguments or ("--format", "json") in pairs
 
 
 def error_text(error: VkstateError) -> str:

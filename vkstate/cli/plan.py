@@ -59,6 +59,7 @@ def plan(
     """
     from vkstate.cli.planning import planned
     from vkstate.cli.project import Project
+    from vkstate.cli.saving import options_of, save_plan
     from vkstate.cli.showing import show_plan, show_plan_as_markdown, show_plan_document
     from vkstate.cli.wishing import mode_of, wish
 
@@ -73,13 +74,11 @@ def plan(
         case Format.TEXT:
             show_plan(project, result.plan, mode, expectable=not destroy)
         case Format.MARKDOWN:
-            show_plan_as_markdown(project, result.plan, mode)
+            show_plan_as_markdown(project, result.plan, mode, options_of(asked).arguments)
         case Format.JSON:
             show_plan_document(project, result.plan, mode)
     if result.plan.problems:
         return ExitCode.ERROR
     if out:
-        from vkstate.cli.saving import save_plan
-
         save_plan(project, result.plan, asked, out)
     return ExitCode.CHANGES if detailed_exitcode and result.plan.effective else ExitCode.OK

@@ -32,22 +32,27 @@ def save_plan(project: Project, plan: Plan, wish: Wish, path: Path) -> None:
         plan,
         proxy=url,
         mode=mode_of(wish),
-        options=PlanOptions(
-            targets=wish.selection.targets,
-            excludes=wish.selection.excludes,
-            allow_deletes=wish.allow_deletes,
-            replace=wish.replace,
-            grace=None if wish.grace is None else int(wish.grace.total_seconds()),
-            renew=wish.renew,
-            adopt_replaced=wish.adopt_replaced,
-            refresh_only=wish.refresh_only,
-            destroy=wish.destroy,
-        ),
+        options=options_of(wish),
         fingerprint=fingerprint(plan, url),
         entries=entries(plan),
     )
     durable_write(path, text.encode())
     say(f"The plan was saved. Look at it again: vkstate show {path}; apply it, and only it: vkstate apply {path}")
+
+
+def options_of(wish: Wish) -> PlanOptions:
+    """What was asked for, as a plan file keeps it."""
+    return PlanOptions(
+        targets=wish.selection.targets,
+        excludes=wish.selection.excludes,
+        allow_deletes=wish.allow_deletes,
+        replace=wish.replace,
+        grace=None if wish.grace is None else int(wish.grace.total_seconds()),
+        renew=wish.renew,
+        adopt_replaced=wish.adopt_replaced,
+        refresh_only=wish.refresh_only,
+        destroy=wish.destroy,
+    )
 
 
 def load_saved(path: Path) -> SavedPlan:
@@ -59,7 +64,9 @@ def load_saved(path: Path) -> SavedPlan:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise PlanFileUnreadable(f"{path}: {why}.", hint=f"save one: vkstate plan --out {path}") from None
+        raise PlanFileUnreadable(
+            f"{path}: {why}.", hint=f"save one: vkstate plan --out {path}; single keys are named by --target"
+        ) from None
     return read_plan_file(text)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Concatenate, Final, ParamSpec
 
@@ -56,6 +57,21 @@ Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", help="Every member and attribute, every request, and tracebacks of bugs.")
 ]
 
+
+class TextOrJson(StrEnum):
+    """The formats of a command that has ``--json`` and none of its own."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+Formatted = Annotated[
+    TextOrJson | None, typer.Option("--format", help="How to write it; --json is short for --format json.")
+]
+
+_AS_JSON: Final = "as_json"
+_FORMATTED: Final = "format_"
+
 _ANNOTATIONS: Final = {
     "chdir": Chdir,
     "config": ConfigFile,
@@ -86,8 +102,14 @@ def command(app: typer.Typer, name: str) -> Callable[[Callable[Concatenate[Share
     def register(function: Callable[Concatenate[Shared, P], int]) -> Callable[..., int]:
         signature = inspect.signature(function, eval_str=True)
         own = list(signature.parameters.values())[1:]
+        plain = _FORMATTED not in signature.parameters and _AS_JSON in signature.parameters
+        own += [
+            inspect.Parameter(_FORMATTED, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Formatted)
+        ] * plain
 
         def run(ctx: typer.Context, **values: object) -> int:
+            if plain and values.pop(_FORMATTED) is TextOrJson.JSON:
+                values[_AS_JSON] = True
             given = gathered(**{key: values.pop(key) for key in _ANNOTATIONS})  # type: ignore[arg-type]  # typer's types
             outer = ctx.find_root().obj
             shared = given.over(outer) if isinstance(outer, Shared) else given

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from vkstate.cli.options import AsJson
 from vkstate.cli.shared import Shared
 
 
-def show(shared: Shared, as_json: AsJson = False) -> int:
-    """Show which keys this project owns.
+def show(
+    shared: Shared,
+    planfile: Annotated[
+        Path | None, typer.Argument(metavar="[PLANFILE]", help="Show this plan of 'vkstate plan --out' instead.")
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Show which keys this project owns, or a saved plan.
 
-    As the state records them: nothing is asked of the proxy.
+    The keys as the state records them: nothing is asked of the proxy.
     """
+    if planfile is not None:
+        return _show_plan(shared, planfile, as_json=as_json)
     from datetime import UTC, datetime
 
     from vkstate.cli.project import Project
@@ -30,4 +42,15 @@ def show(shared: Shared, as_json: AsJson = False) -> int:
     else:
         now = datetime.now(UTC)
         sys.stdout.write(state_text(recorded, proxy=state.proxy, serial=state.serial, now=now, width=width()))
+    return 0
+
+
+def _show_plan(shared: Shared, path: Path, *, as_json: bool) -> int:
+    from vkstate.cli.project import Project
+    from vkstate.cli.saving import load_saved
+    from vkstate.views.json import dumped
+
+    Project(shared)  # which enters the directory that -C names
+    saved = load_saved(path)
+    sys.stdout.write(dumped(saved.document) if as_json else saved.verbose if shared.verbose else saved.text)
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Sequence
 
 from vkstate.attributes import Json
 from vkstate.cli.project import Project
@@ -47,12 +48,17 @@ def show_plan(project: Project, plan: Plan, mode: Mode, *, expectable: bool) -> 
     sys.stdout.flush()
 
 
-def show_plan_as_markdown(project: Project, plan: Plan, mode: Mode) -> None:
-    """Print a plan for a comment on a pull request."""
+def show_plan_as_markdown(project: Project, plan: Plan, mode: Mode, arguments: Sequence[str]) -> None:
+    """Print a plan for a comment on a pull request.
+
+    :param arguments: what ``vkstate apply`` must be told to make the same plan.
+    """
     from vkstate.views.markdown import render_markdown
 
     url = project.config.proxy.url
-    sys.stdout.write(render_markdown(plan, proxy=url, fingerprint=fingerprint(plan, url), mode=mode))
+    sys.stdout.write(
+        render_markdown(plan, proxy=url, fingerprint=fingerprint(plan, url), mode=mode, arguments=arguments)
+    )
     sys.stdout.flush()
 
 
