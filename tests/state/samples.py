@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from hypothesis import strategies as st
 
 from vkstate.attributes import ATTRIBUTES, Json, Kind, Sealed, Value, flatten
-from vkstate.keys import Alias, KeyValue, Member, Origin, RecordedKey, Status, Token
+from vkstate.keys import Alias, KeyValue, Member, Origin, RecordedKey, Retired, Status, Token
 from vkstate.state.model import State
 
 LINEAGE = "5b6f0a4e-1c1e-4c55-9a3b-0d2f7f4f9a01"
@@ -80,6 +80,12 @@ def _applied(draw: st.DrawFn) -> dict[str, Value]:
 
 
 @st.composite
+def _retired(draw: st.DrawFn, alias: str) -> Retired:
+    successor = draw(_name.filter(lambda name: name != alias))
+    return Retired(Alias(successor), draw(st.none() | _instants))
+
+
+@st.composite
 def _recorded(draw: st.DrawFn, alias: str) -> RecordedKey:
     status = draw(st.sampled_from(Status))
     optional: Callable[[st.SearchStrategy[datetime]], st.SearchStrategy[datetime | None]] = st.none().__or__
@@ -87,7 +93,7 @@ def _recorded(draw: st.DrawFn, alias: str) -> RecordedKey:
         alias=Alias(alias),
         status=status,
         id=draw(_name),
-        token=draw(_tokens) if status is Status.READY else draw(st.none() | _tokens),
+        token=draw(st.none() | _tokens) if status is Status.PENDING else draw(_tokens),
         origin=draw(st.sampled_from(Origin)),
         applied=draw(_applied()),
         member=draw(st.none() | _members),
@@ -96,6 +102,7 @@ def _recorded(draw: st.DrawFn, alias: str) -> RecordedKey:
         prevent_destroy=draw(st.booleans()),
         pending_since=draw(optional(_instants)),
         server_defaults=draw(st.dictionaries(_name, json_values, max_size=2)),
+        retired=draw(st.none() | _retired(alias)),
     )
 
 

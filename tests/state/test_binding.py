@@ -24,7 +24,8 @@ def test_another_proxy_is_refused() -> None:
         "would take them for missing, and leave the real ones behind."
     )
     assert caught.value.hint == (
-        "set proxy.url back to https://litellm.example.com; to move for good, run vkstate destroy there first"
+        "set proxy.url back to https://litellm.example.com; if the same proxy has a new url: vkstate state rebind; to "
+        "move for good, run vkstate destroy there first"
     )
 
 
@@ -34,4 +35,4 @@ def test_keys_without_a_proxy_are_refused() -> None:
     assert caught.value.detail == (
         "The state records 1 key, but not on which proxy; proxy.url is https://new.example.com."
     )
-    assert caught.value.hint == 'if that is where they live, write "proxy": "https://new.example.com" into the state'
+    assert caught.value.hint == "if that is where they live: vkstate state rebind"

@@ -18,6 +18,7 @@ from vkstate.state.model import State
 from vkstate.state.parsing import StateConflicted, StateImpossible, StateNotJson, StateNotText
 from vkstate.state.serialising import serialise
 
+ANEW = "make it anew from the proxy: vkstate state rebuild"
 FIRST, SECOND, THIRD = state(key(1)), state(key(1), key(2), serial=2), state(key(3), serial=2)
 
 
@@ -55,14 +56,17 @@ def test_a_file_that_was_here_is_to_be_brought_back(path: Path) -> None:
         StateFile(path).read()
     assert parts(caught.value) == (
         f"{path} does not exist, though a project was here: {file.backup} holds the version before its last change.",
-        f"bring it back: git restore {path}, or: cp {file.backup} {path}",
+        f"bring it back: git restore {path}, or: cp {file.backup} {path}, or {ANEW}",
     )
 
 
 def test_a_missing_file(path: Path) -> None:
     with pytest.raises(StateMissing) as caught:
         StateFile(path).read()
-    assert parts(caught.value) == (f"{path} does not exist.", "begin a project here: vkstate init")
+    assert parts(caught.value) == (
+        f"{path} does not exist.",
+        "begin a project here: vkstate init; or, where its keys are on the proxy already: vkstate state rebuild",
+    )
     assert names(path.parent) == []
 
 
@@ -190,7 +194,7 @@ def test_what_is_not_utf_8(path: Path) -> None:
         StateFile(path).read()
     assert parts(caught.value) == (
         f"{path}:2: the bytes here are not UTF-8.",
-        f"go back to the version in git: git restore {path}",
+        f"go back to the version in git: git restore {path}, or {ANEW}",
     )
 
 
@@ -208,7 +212,7 @@ def test_a_damaged_state_leads_to_its_backup(file: StateFile, path: Path, damage
     path.write_bytes(damage)
     with pytest.raises((StateNotJson, StateNotText, StateImpossible)) as caught:
         StateFile(path).read()
-    assert caught.value.hint == f"go back to the version before the last change: cp {file.backup} {path}"
+    assert caught.value.hint == f"go back to the version before the last change: cp {file.backup} {path}, or {ANEW}"
     assert path.read_bytes() == damage
 
 
@@ -218,7 +222,54 @@ def test_a_backup_that_is_damaged_too_is_not_offered(file: StateFile, path: Path
     path.write_text("{")
     with pytest.raises(StateNotJson) as caught:
         StateFile(path).read()
-    assert caught.value.hint == f"go back to the version in git: git restore {path}"
+    assert caught.value.hint == f"go back to the version in git: git restore {path}, or {ANEW}"
+
+
+DAMAGED = (b"", b"{", b"\xff", b'{"format": 1}', b"<<<<<<< HEAD\n", b'{"format": 1, "format": 1}')
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
+def test_what_is_no_state_is_kept_apart_when_a_state_takes_its_place(
+    file: StateFile, path: Path, damage: bytes
+) -> None:
+    """The backup may be the last that is sound, and what is damaged may be mended by hand."""
+    file.write(SECOND)
+    for number, name in enumerate(("vkstate.state.json.replaced", "vkstate.state.json.replaced-2")):
+        path.write_bytes(damage + b" " * number)
+        again = StateFile(path)
+        with pytest.raises(VkstateError):
+            again.read()
+        again.write(THIRD)
+        kept = path.parent / ".vkstate" / name
+        assert again.kept == kept
+        assert kept.read_bytes() == damage + b" " * number
+        assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+        assert path.read_text() == serialise(THIRD)
+        assert file.backup.read_text() == serialise(FIRST)
+
+
+def test_a_state_of_another_lineage_is_kept_apart(file: StateFile, path: Path) -> None:
+    file.write(SECOND)
+    assert file.kept == file.backup
+    again = StateFile(path)
+    again.write(replace(again.read(), lineage="another"))
+    assert again.kept == path.parent / ".vkstate" / "vkstate.state.json.replaced"
+    assert (path.parent / ".vkstate" / "vkstate.state.json.replaced").read_text() == serialise(SECOND)
+    assert file.backup.read_text() == serialise(FIRST)
+    again.read()
+    assert again.kept is None
+
+
+def test_a_damaged_file_that_changed_meanwhile_is_left_alone(path: Path) -> None:
+    path.write_text("{")
+    file = StateFile(path)
+    with pytest.raises(StateNotJson):
+        file.read()
+    path.write_text("{}")
+    with pytest.raises(StateChanged):
+        file.write(FIRST)
+    assert path.read_text() == "{}"
+    assert names(path.parent) == ["vkstate.state.json"]
 
 
 def test_a_conflicted_state_is_settled_in_git(file: StateFile, path: Path) -> None:
@@ -226,7 +277,10 @@ def test_a_conflicted_state_is_settled_in_git(file: StateFile, path: Path) -> No
     path.write_text("<<<<<<< HEAD\n" + serialise(SECOND))
     with pytest.raises(StateConflicted) as caught:
         StateFile(path).read()
-    assert caught.value.hint == f"take one side whole: git checkout --ours {path} (or --theirs), then vkstate plan"
+    assert caught.value.hint == (
+        f"take one side whole: git checkout --ours {path} (or --theirs), then vkstate plan; or make the state anew "
+        "from the proxy: vkstate state rebuild"
+    )
 
 
 @pytest.mark.parametrize(

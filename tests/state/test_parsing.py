@@ -22,8 +22,9 @@ from vkstate.state.parsing import (
 )
 from vkstate.state.serialising import serialise
 
-RESTORE = "go back to the version in git: git restore my.json"
+RESTORE = "go back to the version in git: git restore my.json, or make it anew from the proxy: vkstate state rebuild"
 GOOD = serialise(state(key(1)))
+STATUSES = "input should be 'pending', 'ready' or 'gone'"
 
 
 def told(text: str) -> VkstateError:
@@ -73,7 +74,10 @@ def test_git_conflict_markers(marker: str) -> None:
     assert parts(told(text)) == (
         StateConflicted,
         "my.json:6: both sides of a merge stand here, with git's markers between them.",
-        "take one side whole: git checkout --ours my.json (or --theirs), then vkstate plan",
+        (
+            "take one side whole: git checkout --ours my.json (or --theirs), then vkstate plan; or make the state anew "
+            "from the proxy: vkstate state rebuild"
+        ),
     )
 
 
@@ -85,7 +89,10 @@ def test_a_name_that_stands_twice() -> None:
             'In my.json, "key-1" stands twice in one object, and nobody can say which is meant. A merge of two '
             "branches can leave that behind."
         ),
-        "remove the wrong one from my.json, then vkstate plan",
+        (
+            "remove the wrong one from my.json, then vkstate plan; or make the state anew from the proxy: vkstate "
+            "state rebuild"
+        ),
     )
 
 
@@ -109,13 +116,26 @@ def test_a_newer_format_is_refused_before_anything_else_is_looked_at() -> None:
 @pytest.mark.parametrize(
     ("fields", "fault"),
     [
-        ({"status": "gone"}, "keys.key-1.status: input should be 'pending' or 'ready'"),
+        ({"status": "lost"}, f"keys.key-1.status: {STATUSES}"),
         ({"origin": 1}, "keys.key-1.origin: input should be 'created', 'adopted' or 'imported'"),
         ({"token": "abc"}, "keys.key-1.token: this is not a sha256 in hex"),
         ({"token": ...}, "keys.key-1.token: the field is missing, although the key is ready"),
+        ({"token": ..., "status": "gone"}, "keys.key-1.token: the field is missing, although the key is gone"),
         ({"id": ...}, "keys.key-1.id: the field is missing"),
         ({"id": ""}, "keys.key-1.id: string should have at least 1 character"),
-        ({"retired": []}, "keys.key-1.retired: this vkstate does not know the field"),
+        ({"retiring": {}}, "keys.key-1.retiring: this vkstate does not know the field"),
+        ({"retired": []}, "keys.key-1.retired: an object belongs here"),
+        ({"retired": {}}, "keys.key-1.retired.successor: the field is missing"),
+        ({"retired": {"successor": ""}}, "keys.key-1.retired.successor: string should have at least 1 character"),
+        ({"retired": {"successor": "key-1"}}, "keys.key-1.retired.successor: no key takes its own place"),
+        (
+            {"retired": {"successor": "x", "delete_after": 5}},
+            "keys.key-1.retired.delete_after: an instant is a text such as 2026-12-01T17:00:00Z",
+        ),
+        (
+            {"retired": {"successor": "x", "token": "y"}},
+            "keys.key-1.retired.token: this vkstate does not know the field",
+        ),
         ({"applied": []}, "keys.key-1.applied: an object belongs here"),
         ({"applied": {"colour": 1}}, "keys.key-1.applied.colour: this vkstate does not know the attribute"),
         ({"prevent_destroy": 1}, "keys.key-1.prevent_destroy: input should be a valid boolean"),
@@ -132,7 +152,7 @@ def test_a_newer_format_is_refused_before_anything_else_is_looked_at() -> None:
         ({"user_number": "1"}, "keys.key-1.user_number: input should be a valid integer"),
         (
             {"id": 1, "status": 1},
-            "keys.key-1.status: input should be 'pending' or 'ready'; keys.key-1.id: input should be a valid string",
+            f"keys.key-1.status: {STATUSES}; keys.key-1.id: input should be a valid string",
         ),
     ],
 )
@@ -173,7 +193,7 @@ def test_many_faults_are_counted() -> None:
     document = json.loads(serialise(state(*(key(number) for number in range(7)))))
     for record in document["keys"].values():
         record["status"] = "?"
-    named = "; ".join(f"keys.key-{number}.status: input should be 'pending' or 'ready'" for number in range(5))
+    named = "; ".join(f"keys.key-{number}.status: {STATUSES}" for number in range(5))
     assert told(json.dumps(document)).detail == f"vkstate cannot have written my.json like this: {named}; and 2 more."
 
 

@@ -208,3 +208,20 @@ def test_no_value_shows(store: PlainStore) -> None:
 
 def test_an_unknown_token_is_just_unknown(store: PlainStore) -> None:
     assert store.value_of(Token("")) is None
+
+
+def test_whose_store_it_is_can_be_asked_without_its_lineage(store: PlainStore, tmp_path: Path) -> None:
+    assert PlainStore.lineage_in(store.path.parent) == LINEAGE
+    assert PlainStore.lineage_in(tmp_path / "elsewhere") is None
+    assert not (tmp_path / "elsewhere").exists()
+    store.path.write_text("{")
+    with pytest.raises(StoreDamaged):
+        PlainStore.lineage_in(store.path.parent)
+
+
+def test_asking_whose_store_it_is_leaves_its_mode_to_whoever_reads_it(store: PlainStore) -> None:
+    """Who reads the values closes the file, and says so."""
+    store.path.chmod(0o644)
+    PlainStore.lineage_in(store.path.parent)
+    assert stat.S_IMODE(store.path.stat().st_mode) == 0o644
+    assert again(store).warnings

@@ -9,7 +9,7 @@ from hypothesis import given
 
 from tests.state.samples import LINEAGE, NOON, PROXY, key, state, states, value
 from vkstate.attributes import Sealed, Sensitive
-from vkstate.keys import Alias, Member, Origin, RecordedKey, Status
+from vkstate.keys import Alias, Member, Origin, RecordedKey, Retired, Status
 from vkstate.state.model import State, mint_lineage
 from vkstate.state.parsing import parse
 from vkstate.state.serialising import Serialiser, serialise
@@ -35,13 +35,24 @@ FULL = RecordedKey(
     prevent_destroy=True,
     server_defaults={"max_budget": 5},
 )
+RETIRED = RecordedKey(
+    Alias("solo.retired-0a1b2c3d"),
+    Status.READY,
+    "00000000000000a3",
+    value(3).token,
+    Origin.IMPORTED,
+    {},
+    retired=Retired(Alias("solo"), NOON + timedelta(hours=24)),
+)
+GONE = replace(RETIRED, alias=Alias("zoe"), status=Status.GONE, retired=Retired(Alias("solo")))
 PENDING = RecordedKey(
     Alias("solo"), Status.PENDING, "00000000000000a2", None, Origin.CREATED, {"user_id": "solo"}, pending_since=NOON
 )
 
 
 def test_the_file_is_exactly_this() -> None:
-    assert serialise(State(LINEAGE, 7, PROXY, {PENDING.alias: PENDING, FULL.alias: FULL})) == (
+    keys = {each.alias: each for each in (GONE, RETIRED, PENDING, FULL)}
+    assert serialise(State(LINEAGE, 7, PROXY, keys)) == (
         """\
 {
   "format": 1,
@@ -87,13 +98,36 @@ def test_the_file_is_exactly_this() -> None:
       "origin": "created",
       "pending_since": "2026-03-01T12:00:00Z",
       "status": "pending"
+    },
+    "solo.retired-0a1b2c3d": {
+      "applied": {},
+      "id": "00000000000000a3",
+      "origin": "imported",
+      "retired": {
+        "delete_after": "2026-03-02T12:00:00Z",
+        "successor": "solo"
+      },
+      "status": "ready",
+      "token": "OTHER"
+    },
+    "zoe": {
+      "applied": {},
+      "id": "00000000000000a3",
+      "origin": "imported",
+      "retired": {
+        "successor": "solo"
+      },
+      "status": "gone",
+      "token": "OTHER"
     }
   },
   "lineage": "LINEAGE",
   "proxy": "https://litellm.example.com",
   "serial": 7
 }
-""".replace("TOKEN", value(1).token).replace("LINEAGE", LINEAGE)
+""".replace("TOKEN", value(1).token)
+        .replace("OTHER", value(3).token)
+        .replace("LINEAGE", LINEAGE)
     )
 
 

@@ -11,6 +11,7 @@ from vkstate.cli import (
     boundary,
     check,
     destroy,
+    import_,
     init,
     output,
     plan,
@@ -59,6 +60,7 @@ command(app, "plan")(plan.plan)
 command(app, "apply")(apply.apply)
 command(app, "destroy")(destroy.destroy)
 command(app, "refresh")(refresh.refresh)
+command(app, "import")(import_.import_keys)
 command(app, "output")(output.output)
 command(app, "show")(show.show)
 command(app, "check")(check.check)

@@ -169,7 +169,8 @@ def _consent(run: Run, plan: Plan, question: Callable[[Plan], str]) -> None:
         return
     if run.as_json:
         raise NoTerminal("With --json nothing is asked.", hint="look at vkstate plan first, then add --auto-approve")
-    ask_yes(question(plan))
+    touched = any(change.needs_request for change in plan.effective)
+    ask_yes(question(plan), changes="proxy" if touched else "state")
 
 
 def _execute(project: Project, run: Run, result: Planned) -> int:

@@ -50,8 +50,10 @@ def _row(project: Project, record: RecordedKey, details: Mapping[str, str]) -> H
 
 
 def _status(record: RecordedKey) -> str:
-    if record.status is Status.PENDING:
-        return "pending"
+    if record.status is not Status.READY:
+        return record.status.value
+    if record.retired is not None:
+        return "retired"
     return "expired" if record.expires_at and record.expires_at <= datetime.now(UTC) else "ready"
 
 

@@ -171,5 +171,6 @@ def _checked(
     plan = restrict(plan, wish.selection)
     if wish.destroy or wish.refresh_only:
         return plan
-    plan = limit_deletes(plan, recorded=len(recorded.keys), allowed=wish.allow_deletes, limits=project.config.safety)
+    owned = sum(key.retired is None for key in recorded.keys.values())  # a retired key is no second one
+    plan = limit_deletes(plan, recorded=owned, allowed=wish.allow_deletes, limits=project.config.safety)
     return plan if served is None else check_models(plan, served, project.config.proxy.check_models)

@@ -35,10 +35,12 @@ def rebind(
     """
     from vkstate.cli.applying import lock_seconds
     from vkstate.cli.project import Project
+    from vkstate.state.file import StateFile
 
     project = Project(shared)
     timeout = lock_seconds(lock_timeout)
-    refuse_old_clone(project)
+    StateFile(project.state_path).read()  # what is wrong with it is said before anything is locked
+    project.in_git(writing=not dry_run)
     with nullcontext() if dry_run else project.locked(timeout, "vkstate state rebind"):
         return _rebound(project, project.state, ask=not auto_approve, dry=dry_run)
 
@@ -46,7 +48,7 @@ def rebind(
 def _rebound(project: Project, state: State, *, ask: bool, dry: bool) -> int:
     from dataclasses import replace
 
-    from vkstate.cli.terminal import write
+    from vkstate.cli.terminal import ask_yes, say, write
     from vkstate.urls import canonical_url
     from vkstate.views.words import counted
 
@@ -58,6 +60,8 @@ def _rebound(project: Project, state: State, *, ask: bool, dry: bool) -> int:
     if old == new:
         write(f"{project.state_path} is bound to {new} already: there is nothing to do.")
         return 0
+    for warning in project.store.warnings:
+        say(f"warning: {warning}")
     with project.connected() as connection:
         found = _existing(connection, state, new, project.config.proxy.parallelism)
     where = f"on {old}" if old else "without saying where"
@@ -65,7 +69,7 @@ def _rebound(project: Project, state: State, *, ask: bool, dry: bool) -> int:
     if dry:
         return 0
     if ask:
-        consent(f"Bind {project.state_path} to {new}?")
+        ask_yes(f"Bind {project.state_path} to {new}?", changes="state")
     project.state_file.write(replace(state, proxy=new, serial=state.serial + 1))
     write(f"It is bound to {new} now (serial {state.serial + 1}): commit it together with the config.")
     return 0
@@ -79,15 +83,15 @@ def _existing(connection: Connection, state: State, url: str, parallelism: int) 
     from vkstate.executor.orders import sought
     from vkstate.keys import Status
     from vkstate.litellm.proxy import LiteLLMProxy
-    from vkstate.views.words import counted
+    from vkstate.views.words import counted, verb
 
     ready = [record for record in state.keys.values() if record.status is Status.READY]
     asked = [item for record in ready if (item := sought(record))]
     there = LiteLLMProxy(connection, parallelism=parallelism).find(asked)
     if missing := [record for record in ready if record.token not in there]:
         raise OtherKeys(
-            f"{counted(len(missing), 'key')} of the {len(ready):,} that the state records as made "
-            f"{'does' if len(missing) == 1 else 'do'} not exist at {url}: {_named(missing)}.",
+            f"Of the {counted(len(ready), 'key')} that the state records as made, {len(missing):,} "
+            f"{verb(len(missing), 'does', 'do')} not exist at {url}: {_named(missing)}.",
             hint="set proxy.url to where they live; if this is that proxy and they were deleted: vkstate state rebuild",
         )
     pending = [record for record in state.keys.values() if record.status is Status.PENDING]
@@ -108,31 +112,3 @@ def _named(records: Sequence[RecordedKey]) -> str:
     aliases: list[Alias] = sorted((record.alias for record in records), key=natural_order)
     more = f" and {len(aliases) - _MOST_NAMED:,} more" if len(aliases) > _MOST_NAMED else ""
     return ", ".join(aliases[:_MOST_NAMED]) + more
-
-
-def refuse_old_clone(project: Project) -> None:
-    """Keep a command from writing that does not know what others have applied; on the sandbox there are no others.
-
-    :raises StateBehind: the upstream branch has changed the state.
-    """
-    from vkstate.state.git import inspect, refuse_behind
-
-    if not project.is_sandbox and (standing := inspect(project.state_path)):
-        refuse_behind(standing)
-
-
-def consent(question: str) -> None:
-    """Ask whether the state, and nothing else, may be written.
-
-    :raises NoTerminal: there is nobody to ask.
-    :raises Cancelled: the answer is not yes.
-    """
-    from vkstate.cli.terminal import NoTerminal, ask_yes
-
-    try:
-        ask_yes(question)
-    except NoTerminal:
-        raise NoTerminal(
-            "This changes the state, and there is no terminal on which to ask whether it should.",
-            hint="look at it with --dry-run first, then give --auto-approve",
-        ) from None

@@ -4,14 +4,14 @@ that down.
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from vkstate.cli.project import Project
-from vkstate.cli.rebind import consent, refuse_old_clone
-from vkstate.cli.terminal import say, write
+from vkstate.cli.terminal import ask_yes, say, write
 from vkstate.errors import ExitCode, VkstateError
 from vkstate.executor.ports import Sought
 from vkstate.expiry import format_instant
@@ -86,10 +86,12 @@ def carry_out_rebuild(project: Project, asked: str | None, *, ask: bool, dry: bo
     old = _readable(project)
     lineage = _lineage(project, asked, old)
     if old is not None and old.lineage == lineage:
-        refuse_old_clone(project)
+        project.in_git(writing=not dry)
     with project.connected() as connection:
         outcome = _outcome(project, connection, lineage, old)
     project.store = PlainStore(directory_of(project.state_path), outcome.state.lineage)
+    for warning in project.store.warnings:
+        say(f"warning: {warning}")
     for line in _shown(project, outcome):
         write(line)
     if outcome.state == old:
@@ -99,11 +101,11 @@ def carry_out_rebuild(project: Project, asked: str | None, *, ask: bool, dry: bo
         return outcome.code
     count = len(outcome.state.keys)
     if ask:
-        consent(f"Write {counted(count, 'record')} to {project.state_path}?")
+        ask_yes(f"Write {counted(count, 'record')} to {project.state_path}?", changes="state")
     project.state_file.write(outcome.state)
     write(f"\nRebuild complete! {counted(count, 'key')} recorded (serial {outcome.state.serial}).")
     if project.state_file.kept:
-        say(f"What was there before is in {project.state_file.kept}.")
+        say(f"What was there before is in {os.path.relpath(project.state_file.kept)}.")
     say(f"Next: vkstate plan; then commit {project.state_path}.")
     return outcome.code
 
@@ -183,7 +185,8 @@ def _unknown(url: str, rows: Sequence[LiveKey]) -> LineageUnknown:
             hint="begin a project here: vkstate init",
         )
     lines = [f"Neither a state nor a secret store tells it. The keys on {url} carry:", *map(_described, found)]
-    return LineageUnknown("\n".join(lines), hint="if it is one of these: vkstate state rebuild --lineage LINEAGE")
+    which = shlex.quote(found[0].lineage) if len(found) == 1 else "LINEAGE"
+    return LineageUnknown("\n".join(lines), hint=f"if it is this project's: vkstate state rebuild --lineage {which}")
 
 
 def _nothing(url: str, lineage: str, rows: Sequence[LiveKey]) -> NothingToRebuild:
@@ -204,15 +207,19 @@ def _described(candidate: Candidate) -> str:
 def _shown(project: Project, outcome: _Outcome) -> Iterator[str]:
     """What would be written, line by line."""
     result, state, before = outcome.rebuilt, outcome.state, outcome.before
-    yield f"{counted(len(state.keys), 'key')} of lineage {escaped(state.lineage)} on {project.config.proxy.url}:"
+    count = counted(len(state.keys), "record")
+    yield f"The keys of lineage {escaped(state.lineage)} on {project.config.proxy.url} make {count}:"
     yield ""
     yield from _differences(outcome)
     yield ""
     yield "Rebuilt: what is recorded as applied is what the proxy holds now."
     if before is not None and before.lineage != state.lineage:
-        yield f"The records so far are of another lineage, {escaped(before.lineage)}, and give way."
+        yield (
+            f"The state so far is of another lineage, {escaped(before.lineage)}, and gives way with all that it "
+            f"records: {_named(before.keys, outcome) or 'no key'}."
+        )
     elif before is not None and before.proxy not in (None, state.proxy):
-        yield f"The state was bound to {before.proxy}."
+        yield f"The state was bound to {before.proxy}, and is bound to {state.proxy} now."
     yield from map(prose, result.remarks)
     if unknown := _without_value(project, state.keys.values()):
         several = f"The values of {len(unknown):,} keys are" if len(unknown) > 1 else "The value of 1 key is"
@@ -224,7 +231,8 @@ def _shown(project: Project, outcome: _Outcome) -> Iterator[str]:
 
 def _differences(outcome: _Outcome) -> Iterator[str]:
     after = outcome.state.keys
-    before = outcome.before.keys if outcome.before is not None else {}
+    same = outcome.before is not None and outcome.before.lineage == outcome.state.lineage
+    before = outcome.before.keys if outcome.before is not None and same else {}
     both = after.keys() & before.keys()
     stay = {alias for alias in both if after[alias] == before[alias]}
     groups = (

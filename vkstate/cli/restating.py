@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from shlex import quote
 from typing import ClassVar, Final
 
 from vkstate.cli.planning import Planned, asked_and_made, known_here, read
 from vkstate.cli.project import Project
+from vkstate.config.aliases import alias_problem
 from vkstate.differences import ALIAS_PATH, STAMP_PATH, WORKSHOP_PATH
 from vkstate.errors import ExitCode, VkstateError
 from vkstate.keys import Alias, DesiredKey, Recorded
@@ -15,6 +17,7 @@ from vkstate.litellm.client import Connection
 from vkstate.litellm.proxy import LiteLLMProxy
 from vkstate.moves import WORKSHOP, resolve
 from vkstate.options import Move, Options, Removed
+from vkstate.plan import Action, Change, Reason
 from vkstate.planner import plan as make_plan
 from vkstate.unchanged import as_recorded
 
@@ -47,12 +50,16 @@ def planned_move(project: Project, connection: Connection, move: Move) -> Planne
     moving = set(resolve((move,), desired, recorded.keys).sources.values())
     retired = {alias for alias, key in recorded.keys.items() if key.retired and key.retired.successor in moving}
     result = _narrow(project, connection, recorded, moving | retired, desired, Options(moves=(move,)))
-    changes = [
-        replace(change, diffs=tuple(diff for diff in change.diffs if diff.path in _MOVING))
-        for change in result.plan.changes
-        if change.alias in desired or change.becomes
-    ]
+    changes = [_renaming(change) for change in result.plan.changes if change.alias in desired or change.becomes]
     return replace(result, plan=replace(result.plan, changes=tuple(changes)))
+
+
+def _renaming(change: Change) -> Change:
+    """A change without what a move does not do. Of a key that is not there only the record is renamed."""
+    if change.recorded is None or change.action in (Action.UPDATE, Action.ADOPT, Action.NO_OP):
+        return replace(change, diffs=tuple(diff for diff in change.diffs if diff.path in _MOVING))
+    renamed = replace(change.recorded, alias=change.alias)
+    return Change(change.alias, Action.UPDATE, Reason.MOVED, recorded=change.recorded, becomes=renamed)
 
 
 def _as_moved(
@@ -74,6 +81,13 @@ def _as_moved(
             raise CannotMove(f"{state} records no key {source}.", hint="vkstate state list shows what is recorded")
         if target in recorded.keys:
             raise CannotMove(f"{state} records a key {target} already.", hint="choose another alias for one of them")
+        if retired := recorded.keys[source].retired:
+            raise CannotMove(
+                f"{source} is retired: {retired.successor} has a new value, and it goes where that key goes.",
+                hint=f"vkstate state mv {quote(retired.successor)} {quote(target)}",
+            )
+        if target not in declared and (why := alias_problem(target)):
+            raise CannotMove(f"{target} {why}.", hint="choose another alias")
         sources = {target: source}
     return {
         new: replace(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from vkstate.errors import ExitCode, VkstateError
 
@@ -40,16 +40,17 @@ def hush() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def ask_yes(question: str) -> None:
+def ask_yes(question: str, *, changes: Literal["proxy", "state"] = "proxy") -> None:
     """Ask for the word ``yes``.
 
+    :param changes: what is at stake.
     :raises NoTerminal: stdin or stderr is not a terminal.
     :raises Cancelled: another word, or none.
     """
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise NoTerminal(
-            "This changes the proxy, and there is no terminal on which to ask whether it should.",
-            hint="look at the plan first, then give --auto-approve",
+            f"This changes the {changes}, and there is no terminal on which to ask whether it should.",
+            hint=f"look {'at the plan' if changes == 'proxy' else 'at it with --dry-run'} first, then give --auto-approve",
         )
     sys.stderr.write(f"\n{question}\n  Only the word yes is taken as consent: ")
     sys.stderr.flush()

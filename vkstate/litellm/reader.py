@@ -4,6 +4,7 @@ the proxy holds.
 - One page of the newest keys comes first: it counts all keys, and proves the url and the master key. Where all keys are
   on it, it answers nearly everything.
 - Our keys are read by token, 500 a request. Nothing counts as missing before it was asked for by token.
+- Only a listing shows what an object permission holds: of the keys that have one, it is looked up as well.
 - Keys under an alias are sought by prefix (where the server can), by alias one by one, or in a full listing, whichever
   costs least. A full listing counts only when it is complete.
 """
@@ -12,8 +13,9 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from itertools import takewhile
 from typing import Final
 
@@ -21,8 +23,10 @@ from vkstate.executor.ports import Sought
 from vkstate.keys import Alias, Live, LiveKey, Token
 from vkstate.litellm.capabilities import searches_by_prefix
 from vkstate.litellm.client import PARALLELISM
-from vkstate.litellm.listing import Page, read_page
+from vkstate.litellm.listing import Page, read_listed, read_page
+from vkstate.litellm.matching import Found
 from vkstate.litellm.proxy import LiteLLMProxy
+from vkstate.litellm.rows import permits
 
 _PAGE_COST: Final = 5
 """A full page costs about as much time as this many look-ups of one alias (beside 20,000 keys, all versions)."""
@@ -31,7 +35,22 @@ _SHORTEST_PREFIX: Final = 3
 _LISTINGS: Final = 2
 """How often an incomplete listing is read before the aliases are looked up one by one instead."""
 
+_NONE: Final = Found({}, frozenset())
 _LAST_WORD: Final = re.compile(r"[A-Za-z0-9]*$")
+_LITERAL_START: Final = re.compile(r"[^*?\[\\]*")
+"""What a glob begins with; up to a backslash, by which LiteLLM's search escapes what follows."""
+
+
+@dataclass(frozen=True)
+class Matching:
+    """The keys under the aliases that were asked for, with all that the proxy shows of them.
+
+    ``total`` counts all keys of the proxy; ``seen`` are the aliases that were met on the way.
+    """
+
+    keys: tuple[LiveKey, ...]
+    total: int
+    seen: frozenset[str]
 
 
 def read_live(
@@ -50,6 +69,25 @@ def read_live(
     return _Reading(proxy, parallelism).read(known, new_aliases)
 
 
+def read_all(proxy: LiteLLMProxy, *, parallelism: int = PARALLELISM) -> tuple[LiveKey, ...] | None:
+    """Every key of the proxy, as ``/key/list`` shows it; None where keys came and went faster than they were listed.
+
+    :raises VkstateError: the proxy cannot be asked, told apart by cause (see ``vkstate.litellm.errors``).
+    """
+    return _Reading(proxy, parallelism).all()
+
+
+def read_matching(
+    proxy: LiteLLMProxy, aliases: Collection[Alias], globs: Collection[str], *, parallelism: int = PARALLELISM
+) -> Matching | None:
+    """Every key under one of these aliases, or whose alias one of these globs matches (or is, to the letter); None
+    where keys came and went faster than they were listed.
+
+    :raises VkstateError: the proxy cannot be asked, told apart by cause (see ``vkstate.litellm.errors``).
+    """
+    return _Reading(proxy, parallelism).matching(aliases, globs)
+
+
 @dataclass
 class _Reading:
     proxy: LiteLLMProxy
@@ -61,7 +99,7 @@ class _Reading:
         whole = first.pages <= 1
         if whole:
             self.rows = {key.token: key for key in first.keys}
-        ours = self._ours(known, first if whole else None)
+        ours = self._ours(known, first)
         self.rows |= ours
         if not whole:
             astray = [one.alias for one in known if one.token not in ours or ours[one.token].alias != one.alias]
@@ -71,17 +109,79 @@ class _Reading:
         keys = [key for key in self.rows.values() if key.token in wanted or key.alias in asked]
         return Live(tuple(sorted(keys, key=lambda key: key.token)), first.total)
 
-    def _ours(self, known: Collection[Sought], whole: Page | None) -> Mapping[Token, LiveKey]:
+    def all(self) -> tuple[LiveKey, ...] | None:
+        complete = self._add_listing(read_page(self.proxy.connection))
+        return tuple(sorted(self.rows.values(), key=lambda key: key.token)) if complete else None
+
+    def matching(self, aliases: Collection[Alias], globs: Collection[str]) -> Matching | None:
+        first = read_page(self.proxy.connection)
+        if first.pages <= 1:
+            self._add(first.keys)
+        elif not self._add_matching(aliases, globs, first):
+            return None
+        named = {*aliases, *globs}
+        keys = [
+            key
+            for key in self.rows.values()
+            if key.alias and (key.alias in named or any(fnmatchcase(key.alias, glob) for glob in globs))
+        ]
+        seen = frozenset(key.alias for key in self.rows.values() if key.alias)
+        return Matching(tuple(sorted(self._in_full(keys), key=lambda key: key.token)), first.total, seen)
+
+    def _add_matching(self, aliases: Collection[Alias], globs: Collection[str], first: Page) -> bool:
+        """Add every row under these aliases and globs, on a proxy with more than one page; False where a listing stayed
+        incomplete. What globs begin with is searched for where the server can, else all keys are listed."""
+        starts = {start[0] for glob in globs if (start := _LITERAL_START.match(glob))}
+        narrow = len(starts) < first.pages and all(len(start) >= _SHORTEST_PREFIX for start in starts)
+        if globs and not (
+            narrow and searches_by_prefix(self.proxy.connection) and all(map(self._add_containing, sorted(starts)))
+        ):
+            return self._add_listing(first)
+        self._add_aliases(aliases, first)
+        return True
+
+    def _add_containing(self, text: str) -> bool:
+        """Add all rows whose alias contains a text; False where the listing stayed incomplete."""
+        filters = _containing(text)
+        return self._add_listing(read_page(self.proxy.connection, 1, filters), filters)
+
+    def _in_full(self, keys: Collection[LiveKey]) -> Iterator[LiveKey]:
+        """Rows of a listing with what only ``/v2/key/info`` shows, where they lack it: the budget, before 1.105."""
+        lacking = [
+            Sought(key.token, key.stamp.id if key.stamp else "", Alias(key.alias or ""))
+            for key in keys
+            if "soft_budget" not in key.attributes
+        ]
+        found = self.proxy.look_up(lacking).keys if lacking else {}
+        for key in keys:
+            whole = found.get(key.token)
+            yield replace(whole, attributes={**whole.attributes, **permits(key)}) if whole else key
+
+    def _ours(self, known: Collection[Sought], first: Page) -> Mapping[Token, LiveKey]:
         """Our keys by token: from the one page that holds every key, as far as its rows show all there is.
 
         Both ways show the same of a key, or what is drift would hang on how many keys others have.
         """
-        if whole is None:
-            return self.proxy.find(known)
-        listed = {key.token: _as_by_token(key) for key in whole.keys if key.token not in whole.incomplete}
-        asked = [one for one in known if one.token not in listed]
-        found = self.proxy.find(asked) if asked else {}
-        return {one.token: listed[one.token] for one in known if one.token in listed} | dict(found)
+        complete = self.rows.keys() - first.incomplete
+        asked = [one for one in known if one.token not in complete]
+        found = self.proxy.look_up(asked) if asked else _NONE
+        listed = self._listed(found.permits_unseen, first)
+        looked_up = {
+            token: replace(key, attributes={**key.attributes, **permits(listed.get(token))})
+            for token, key in found.keys.items()
+        }
+        return {one.token: self.rows[one.token] for one in known if one.token in complete} | looked_up
+
+    def _listed(self, tokens: Collection[Token], first: Page) -> Mapping[Token, LiveKey]:
+        """Keys as a listing shows them: on the page that was read, else in a full listing or one by one."""
+        listed = {key.token: key for key in first.keys}
+        left = [token for token in tokens if token not in listed]
+        if left and (first.pages - 1) * _PAGE_COST <= len(left) and self._add_listing(first):
+            return self.rows
+        rows = self.proxy.connection.each(
+            lambda token: read_listed(self.proxy.connection, token), left, self.parallelism
+        )
+        return listed | {key.token: key for key in rows if key}
 
     def _add_aliases(self, aliases: Collection[Alias], first: Page) -> None:
         """Add every row under these aliases, on a proxy with more than one page."""
@@ -125,17 +225,16 @@ class _Reading:
 
         LiteLLM reads ``%`` and ``_`` in it as wildcards, and ignores case: more rows come, never fewer.
         """
-        filters = {"key_alias": prefix, "substring_matching": "true"}
+        filters = _containing(prefix)
         first = read_page(self.proxy.connection, 1, filters)
         if (first.pages - 1) * _PAGE_COST > len(members):
             return False
         return self._add_listing(first, filters)
 
 
-def _as_by_token(key: LiveKey) -> LiveKey:
-    """A key of ``/key/list`` as ``/v2/key/info`` shows it: of ``object_permission`` it has only the id."""
-    shown = {path: value for path, value in key.attributes.items() if not path.startswith("object_permission.")}
-    return replace(key, attributes=shown)
+def _containing(text: str) -> Mapping[str, str]:
+    """The filters of ``/key/list`` for aliases that contain a text."""
+    return {"key_alias": text, "substring_matching": "true"}
 
 
 def _by_prefix(aliases: Collection[Alias]) -> tuple[dict[str, list[Alias]], list[Alias]]:

@@ -27,12 +27,13 @@ def check_binding(state: State, url: str) -> None:
     if state.proxy is None:
         raise ForeignProxy(
             f"The state records {count}, but not on which proxy; proxy.url is {new}.",
-            hint=f'if that is where they live, write "proxy": "{new}" into the state',
+            hint="if that is where they live: vkstate state rebind",
         )
     old = canonical_url(state.proxy)
     if old != new:
         raise ForeignProxy(
             f"The state records {count} on {old}, and proxy.url is {new}. Going on would take them for missing, and "
             "leave the real ones behind.",
-            hint=f"set proxy.url back to {old}; to move for good, run vkstate destroy there first",
+            hint=f"set proxy.url back to {old}; if the same proxy has a new url: vkstate state rebind; to move for "
+            "good, run vkstate destroy there first",
         )

@@ -16,7 +16,7 @@ from vkstate.errors import VkstateError
 from vkstate.state.directory import beside, prepare
 from vkstate.state.durable import WriteFailed, durable_write, read_file, sweep_leftovers
 from vkstate.state.model import State
-from vkstate.state.parsing import StateDamaged, StateNotText, parse, restoring
+from vkstate.state.parsing import REBUILD, StateDamaged, StateNotText, parse, restoring
 from vkstate.state.secret_scan import find_secret
 from vkstate.state.serialising import Serialiser
 
@@ -58,9 +58,12 @@ class StateFile:
         # write that failed on its last step may have put there. None is "no file".
         self._ours: set[str | None] = {None}
         self._first_write = True
+        self._lineage: str | None = None
+        self.kept: Path | None = None
+        """Where the version is that the first write since the last :meth:`read` took the place of."""
 
     def read(self) -> State:
-        """The state, and a note of the exact bytes for the next :meth:`write`.
+        """The state, and a note of the exact bytes for the next :meth:`write`, also where they are no state.
 
         :raises StateMissing: there is no such file.
         :raises StateNotText: it is not UTF-8; see :func:`vkstate.state.parsing.parse` for what else it may be.
@@ -69,24 +72,32 @@ class StateFile:
         data = self._on_disk()
         self._ours = {_digest(data)}
         self._first_write = True
+        self._lineage = None
+        self.kept = None
         if data is None:
             raise self._missing()
         try:
-            return _parse(data, str(self.path))
+            state = _parse(data, str(self.path))
         except StateDamaged as error:
             if self._backup_is_sound():
-                backup, path = shlex.quote(str(self.backup)), shlex.quote(str(self.path))
-                error.hint = f"go back to the version before the last change: cp {backup} {path}"
+                error.hint = (
+                    f"go back to the version before the last change: {self._bringing_back()}, or make it anew from the "
+                    f"proxy: {REBUILD}"
+                )
             raise
+        self._lineage = state.lineage
+        return state
 
     def text_of(self, state: State) -> str:
         """The text that :meth:`write` would write."""
         return self._serialiser.text(state)
 
     def write(self, state: State) -> None:
-        """Write the state durably. The first write after a read keeps what was read in ``.vkstate/``.
+        """Write the state durably. The first write after a read keeps what was read in ``.vkstate/``: see :attr:`kept`.
 
-        A file that already holds exactly this is left untouched. Without a read before, there must be no file.
+        What is no state, or one of another lineage, does not take the place of the backup there: it may be all that is
+        left of something. A file that already holds exactly this is left untouched. Without a read before, there must
+        be no file.
 
         :raises StateChanged: the file is not the one that was read or last written.
         :raises SecretInState: the text holds a secret.
@@ -101,8 +112,7 @@ class StateFile:
         if self._first_write:
             sweep_leftovers(self.path)
             if on_disk is not None:
-                prepare(self.backup.parent)
-                durable_write(self.backup, on_disk, mode=_PRIVATE)
+                self._keep(on_disk, state)
             self._first_write = False
         self._ours.add(_digest(data))
         durable_write(self.path, data)
@@ -130,6 +140,13 @@ class StateFile:
             ) from error
         durable_write(path, data)
         return path
+
+    def _keep(self, data: bytes, successor: State) -> None:
+        prepare(self.backup.parent)
+        same = self._lineage == successor.lineage
+        kept = self.backup if same else _free(beside(self.path, ".replaced"))
+        durable_write(kept, data, mode=_PRIVATE)
+        self.kept = kept
 
     def _on_disk(self) -> bytes | None:
         try:
@@ -164,13 +181,19 @@ class StateFile:
     def _missing(self) -> StateMissing:
         """A state that was here before is to be brought back: a new one would not know the keys of the old."""
         if not self._backup_is_sound():
-            return StateMissing(f"{self.path} does not exist.", hint="begin a project here: vkstate init")
-        backup, path = shlex.quote(str(self.backup)), shlex.quote(str(self.path))
+            return StateMissing(
+                f"{self.path} does not exist.",
+                hint=f"begin a project here: vkstate init; or, where its keys are on the proxy already: {REBUILD}",
+            )
         return StateMissing(
             f"{self.path} does not exist, though a project was here: {self.backup} holds the version before its last "
             "change.",
-            hint=f"bring it back: git restore {path}, or: cp {backup} {path}",
+            hint=f"bring it back: git restore {shlex.quote(str(self.path))}, or: {self._bringing_back()}, or make it "
+            f"anew from the proxy: {REBUILD}",
         )
+
+    def _bringing_back(self) -> str:
+        return f"cp {shlex.quote(str(self.backup))} {shlex.quote(str(self.path))}"
 
     def _backup_is_sound(self) -> bool:
         try:

@@ -16,13 +16,16 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, PlainValidator, Va
 from vkstate.attributes import Json
 from vkstate.errors import VkstateError
 from vkstate.expiry import parse_instant
-from vkstate.keys import Alias, Member, Origin, RecordedKey, Status, Token
+from vkstate.keys import Alias, Member, Origin, RecordedKey, Retired, Status, Token
 from vkstate.state.applied import UnknownAttribute, flat_form
 from vkstate.state.model import FORMAT, State
 from vkstate.state.strict_json import Flaw, NotStrictJson, load_strictly
 
 _CONFLICT: Final = re.compile(r"^(?:<{7}|\|{7}|={7}|>{7})(?:[ \r]|$)", re.MULTILINE)
 _MOST_NAMED: Final = 5
+
+REBUILD: Final = "vkstate state rebuild"
+"""The command that makes a state anew from what the keys carry on the proxy."""
 
 
 class StateTooNew(VkstateError):
@@ -114,7 +117,7 @@ def parse(text: str, *, place: str) -> State:
 
 def restoring(place: str) -> str:
     """The hint for a damaged state."""
-    return f"go back to the version in git: git restore {shlex.quote(place)}"
+    return f"go back to the version in git: git restore {shlex.quote(place)}, or make it anew from the proxy: {REBUILD}"
 
 
 @contextmanager
@@ -136,14 +139,16 @@ def _refuse_text(text: str, flaw: NotStrictJson, place: str) -> NoReturn:
         line = text.count("\n", 0, marker.start()) + 1
         raise StateConflicted(
             f"{place}:{line}: both sides of a merge stand here, with git's markers between them.",
-            hint=f"take one side whole: git checkout --ours {quoted} (or --theirs), then vkstate plan",
+            hint=f"take one side whole: git checkout --ours {quoted} (or --theirs), then vkstate plan; or make the "
+            f"state anew from the proxy: {REBUILD}",
         )
     match flaw.flaw:
         case Flaw.TWICE:
             raise StateAmbiguous(
                 f"In {place}, {json.dumps(flaw.name)} stands twice in one object, and nobody can say which is meant. A "
                 "merge of two branches can leave that behind.",
-                hint=f"remove the wrong one from {place}, then vkstate plan",
+                hint=f"remove the wrong one from {place}, then vkstate plan; or make the state anew from the proxy: "
+                f"{REBUILD}",
             )
         case Flaw.CUT_SHORT if not text.strip():
             detail = f"{place} is empty."
@@ -211,6 +216,13 @@ class _Form(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", hide_input_in_errors=True)
 
 
+class _RetiredForm(_Form):
+    """Whose place a key has left, as it is written."""
+
+    successor: Annotated[str, Field(min_length=1)]
+    delete_after: _Instant | None = None
+
+
 class _KeyForm(_Form):
     """One key, as it is written."""
 
@@ -227,6 +239,7 @@ class _KeyForm(_Form):
     prevent_destroy: bool = False
     pending_since: _Instant | None = None
     server_defaults: dict[str, JsonValue] = Field(default_factory=dict)
+    retired: _RetiredForm | None = None
 
 
 class _StateForm(_Form):
@@ -240,8 +253,8 @@ class _StateForm(_Form):
 
 
 def _recorded(alias: Alias, form: _KeyForm) -> RecordedKey:
-    if form.status is Status.READY and form.token is None:
-        raise _Impossible(".token: the field is missing, although the key is ready")
+    if form.status is not Status.PENDING and form.token is None:
+        raise _Impossible(f".token: the field is missing, although the key is {form.status}")
     try:
         applied = flat_form(form.applied)
     except UnknownAttribute as error:
@@ -259,6 +272,7 @@ def _recorded(alias: Alias, form: _KeyForm) -> RecordedKey:
         prevent_destroy=form.prevent_destroy,
         pending_since=form.pending_since,
         server_defaults=form.server_defaults,
+        retired=_retired(alias, form.retired),
     )
 
 
@@ -268,3 +282,11 @@ def _member(form: _KeyForm) -> Member | None:
     if form.workshop is not None or form.user is not None or form.user_number is not None:
         raise _Impossible(": workshop and user belong together")
     return None
+
+
+def _retired(alias: Alias, form: _RetiredForm | None) -> Retired | None:
+    if form is None:
+        return None
+    if form.successor == alias:
+        raise _Impossible(".retired.successor: no key takes its own place")
+    return Retired(Alias(form.successor), form.delete_after)

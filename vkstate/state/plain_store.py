@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from vkstate.errors import VkstateError
 from vkstate.keys import Alias, KeyValue, Token
 from vkstate.state.directory import examine, prepare
-from vkstate.state.durable import ReadFailed, durable_write, read_file, sweep_leftovers
+from vkstate.state.durable import Content, ReadFailed, durable_write, read_file, sweep_leftovers
 from vkstate.state.strict_json import NotStrictJson, load_strictly
 
 FORMAT: Final = 1
@@ -63,6 +63,13 @@ class PlainStore:
         self._entries: dict[Token, _Entry] | None = None
         self._warnings: list[str] = []
 
+    @classmethod
+    def lineage_in(cls, directory: Path) -> str | None:
+        """The lineage whose values the store in a directory holds; None where there is no store."""
+        store = cls(directory, "")
+        content = store._content()
+        return None if content is None else store._parsed(content.data).lineage
+
     def __repr__(self) -> str:
         return f"PlainStore({str(self.path)!r})"
 
@@ -107,11 +114,8 @@ class PlainStore:
         return self._entries
 
     def _read(self) -> dict[Token, _Entry]:
-        if not examine(self.path.parent):
-            return {}
-        try:
-            content = read_file(self.path)
-        except FileNotFoundError:
+        content = self._content()
+        if content is None:
             return {}
         if content.mode & ~_PRIVATE:
             self._close(content.mode)
@@ -134,6 +138,14 @@ class PlainStore:
                 )
             entries[value.token] = _Entry(Alias(entry.alias), value)
         return entries
+
+    def _content(self) -> Content | None:
+        if not examine(self.path.parent):
+            return None
+        try:
+            return read_file(self.path)
+        except FileNotFoundError:
+            return None
 
     def _close(self, mode: int) -> None:
         try:

@@ -8,7 +8,7 @@ from datetime import datetime
 from json.encoder import encode_basestring
 
 from vkstate.expiry import format_instant
-from vkstate.keys import Alias, RecordedKey
+from vkstate.keys import Alias, RecordedKey, Retired
 from vkstate.state.applied import nested_form
 from vkstate.state.model import FORMAT, State
 
@@ -57,10 +57,18 @@ def _form(key: RecordedKey) -> dict[str, object]:
         "prevent_destroy": key.prevent_destroy or None,
         "pending_since": _instant(key.pending_since),
         "server_defaults": dict(key.server_defaults) or None,
+        "retired": _retired(key.retired),
     }
     if key.member:
         form |= {"workshop": key.member.workshop, "user": key.member.user, "user_number": key.member.number}
     return {name: value for name, value in form.items() if value is not None}
+
+
+def _retired(retired: Retired | None) -> dict[str, object] | None:
+    if retired is None:
+        return None
+    end = _instant(retired.delete_after)
+    return {"successor": retired.successor} | ({} if end is None else {"delete_after": end})
 
 
 def _instant(instant: datetime | None) -> str | None:

@@ -1,0 +1,276 @@
+"""The config with entries for keys that it does not declare: found by trying, and written where it stands.
+
+An entry has to leave nothing to do, whatever the config's ``defaults`` say. What the config refuses, or asks otherwise
+all the same, is learnt from the config itself: it is read with the entries in it until they fit.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import secrets
+import stat
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import ClassVar, Final
+
+from vkstate.attributes import ATTRIBUTES, Home, Json, Kind
+from vkstate.cli.project import Project
+from vkstate.config.aliases import alias_problem
+from vkstate.config.config import Config
+from vkstate.config.loader import load
+from vkstate.config.places import ConfigError, child_path, looks_like_key, redacted
+from vkstate.config.tree import unfit
+from vkstate.config.variables import load_var_file
+from vkstate.config.writing import with_keys
+from vkstate.errors import VkstateError
+from vkstate.importing import Entry, Terms, disputed, entry_of
+from vkstate.keys import Alias, DesiredKey, LiveKey, natural_order
+from vkstate.state.durable import durable_write, read_file, sweep_leftovers
+from vkstate.views.grouping import listing
+
+_MOST_TRIES: Final = 12
+_DEEPEST: Final = 30
+_PAIRED: Final = ("auto_rotate", "rotation_interval")
+
+_HIDDEN: Final = "may hold credentials, and is not written to the config"
+_UNSAID: Final = "cannot be said in a config as it is; it stays undeclared, and is left alone"
+_IGNORED: Final = "differs from what defaults say; the entry leaves it alone, by lifecycle.ignore_changes"
+
+
+class EntryImpossible(VkstateError):
+    """No entry of a config leaves a key as it is."""
+
+    summary: ClassVar[str] = "the config cannot declare the key as it is"
+
+
+class ConfigNotWritable(VkstateError):
+    """The config may not be written."""
+
+    summary: ClassVar[str] = "the config cannot be written"
+
+
+class ConfigChanged(VkstateError):
+    """Somebody wrote to the config while the command ran."""
+
+    summary: ClassVar[str] = "the config has changed meanwhile"
+
+
+@dataclass(frozen=True)
+class Extended:
+    """A config with entries added: what it says then, and the file as it was and is to be."""
+
+    path: Path
+    config: Config
+    before: bytes = field(repr=False)
+    after: bytes = field(repr=False)
+    entries: Mapping[Alias, Entry]
+
+    def write(self) -> None:
+        """Put the new config in the place of the old one, whose mode stays; a symbolic link is followed.
+
+        :raises ConfigChanged: the file is not what was read. It is left alone.
+        :raises VkstateError: it cannot be written; it is as it was.
+        """
+        if _bytes_of(self.path) != self.before:
+            raise ConfigChanged(
+                f"{self.path} was changed by somebody else since it was read. Nothing was written, and nothing sent.",
+                hint="run the command again",
+            )
+        sweep_leftovers(self.path)
+        durable_write(self.path, self.after)
+
+    def difference(self) -> Iterator[str]:
+        """What is written, line by line, as ``diff -u`` shows it."""
+        before, after = (data.decode().splitlines() for data in (self.before, self.after))
+        return difflib.unified_diff(before, after, str(self.path), str(self.path), lineterm="")
+
+    def remarks(self) -> Iterator[str]:
+        """What the entries do not say, in full sentences."""
+        said: defaultdict[tuple[str, str], list[Alias]] = defaultdict(list)
+        for alias, entry in self.entries.items():
+            for words, paths in ((_HIDDEN, entry.hidden), (_UNSAID, entry.unsaid), (_IGNORED, entry.ignored)):
+                for path in paths:
+                    said[path, words].append(alias)
+        for (path, words), aliases in sorted(said.items()):
+            yield f"{listing(aliases, {})}: {redacted(path)} {words}."
+
+
+def with_entries(project: Project, rows: Mapping[Alias, LiveKey], lineage: str, now: datetime) -> Extended:
+    """The project's config with an entry for each of these keys, under which a plan finds nothing to do but our mark.
+
+    :param now: the server's clock.
+    :raises EntryImpossible: there is no such entry.
+    :raises ConfigNotExtended: entries cannot be added in this config's form; says what to add by hand.
+    :raises ConfigNotWritable: the file may not be written.
+    """
+    path = project.config_path
+    _check_writable(path)
+    before = _bytes_of(path)
+    trial = _Trial(project, before.decode(), rows, lineage, now)
+    text, config, entries = trial.fitting()
+    return Extended(path, config, before, text.encode(), entries)
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        return read_file(path).data
+    except FileNotFoundError:
+        return b""
+
+
+def _check_writable(path: Path) -> None:
+    mode = path.stat().st_mode
+    if not (mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH) and os.access(path, os.W_OK)):
+        raise ConfigNotWritable(
+            f"{path} is read-only, and --write-config is to add entries to it. Nothing was sent.", hint=f"ls -l {path}"
+        )
+    directory = path.resolve().parent
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise ConfigNotWritable(
+            f"{directory}, where {path} lies, may not be written to. Nothing was sent.", hint=f"ls -ld {directory}"
+        )
+
+
+@dataclass
+class _Trial:
+    """Reads the config with entries in it, and makes them fit what it says to them."""
+
+    project: Project
+    text: str
+    rows: Mapping[Alias, LiveKey]
+    lineage: str
+    now: datetime
+    terms: dict[Alias, Terms] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.terms = {alias: Terms(frozenset(_unwritable(row))) for alias, row in self.rows.items()}
+
+    def fitting(self) -> tuple[str, Config, dict[Alias, Entry]]:
+        odd = [alias for alias in self.rows if alias_problem(alias)]
+        left = ""
+        for _ in range(_MOST_TRIES):
+            entries = {
+                alias: entry_of(self.rows[alias], self.terms[alias]) for alias in sorted(self.rows, key=natural_order)
+            }
+            text = with_keys(self.text, {alias: entry.fields for alias, entry in entries.items()}, imports=odd)
+            known = dict(self.terms)
+            try:
+                config = _loaded(self.project, text)
+            except ConfigError as error:
+                left = "\n".join(f"{problem.where.path}: {problem.sentence}" for problem in error.problems)
+                for problem in error.problems:
+                    self._learn_from(problem.where.path, entries)
+            else:
+                disputes = self._disputes(config)
+                if not any(disputes.values()):
+                    return text, config, entries
+                left = "\n".join(f"{alias}: {', '.join(sorted(paths))}" for alias, paths in disputes.items() if paths)
+            if self.terms == known:
+                break
+        raise EntryImpossible(left, hint="write the entry by hand, then run the command without --write-config")
+
+    def _disputes(self, config: Config) -> dict[Alias, frozenset[str]]:
+        """Where the config asks something else of the keys than what they have; the terms take note of it."""
+        declared: dict[Alias, DesiredKey] = {key.alias: key for key in config.keys}
+        found: dict[Alias, frozenset[str]] = {}
+        for alias, row in self.rows.items():
+            found[alias] = disputed(declared[alias], row, self.lineage, self.now)
+            if found[alias]:
+                known = replace(self.terms[alias], ignored=declared[alias].ignore_changes)
+                self.terms[alias] = known.disputing(found[alias])
+        return found
+
+    def _learn_from(self, where: str, entries: Mapping[Alias, Entry]) -> None:
+        """Take note of what a problem of the config, by its path, says about the entries."""
+        for alias, entry in entries.items():
+            terms = self.terms[alias]
+            base = child_path("keys", alias)
+            for path, place in _places(base, entry.fields):
+                if where == place or where.startswith((f"{place}.", f"{place}[")):
+                    terms = _refusing(terms, path, entry)
+            if where.startswith("defaults."):
+                terms = _agreeing(terms, where.removeprefix("defaults."), entry)
+            self.terms[alias] = terms
+
+
+def _refusing(terms: Terms, path: str, entry: Entry) -> Terms:
+    """The terms of a config that does not take an attribute as an entry says it."""
+    if path == "allowed_routes" and "key_type" not in {*entry.fields, *terms.inherited}:
+        return replace(terms, inherited=terms.inherited | {"key_type"})  # it is inherited, and sets the routes itself
+    return replace(terms, refused=terms.refused | {path})
+
+
+def _agreeing(terms: Terms, path: str, entry: Entry) -> Terms:
+    """The terms of a config whose defaults do not go together with what an entry says."""
+    if (path in _PAIRED and path not in entry.fields) or path == "allowed_routes":
+        return replace(terms, inherited=terms.inherited | {path})
+    name = path.removeprefix("metadata.")
+    if name != path and name in entry.fields and ATTRIBUTES[name].home is Home.METADATA:
+        return replace(terms, refused=terms.refused | {name})  # to be said under metadata, as the defaults do
+    return terms
+
+
+def _places(base: str, fields: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
+    """The flat paths of what an entry says, each with its place in the config."""
+    for name, value in fields.items():
+        place = child_path(base, name)
+        if (attribute := ATTRIBUTES.get(name)) and attribute.kind is Kind.OPEN and isinstance(value, dict):
+            for key in value:
+                yield f"{name}.{key}", child_path(place, key)
+        elif name != "lifecycle":
+            yield name, place
+
+
+def _unwritable(row: LiveKey) -> Iterator[str]:
+    """The attributes that cannot stand in a config whatever it says: above all what looks like a key value."""
+    for path, value in row.attributes.items():
+        _, dot, key = path.partition(".")
+        if (dot and _bad_text(key, name=True)) or _holds_unwritable(value, _DEEPEST):
+            yield path
+
+
+def _holds_unwritable(value: Json, depth: int) -> bool:
+    if depth == 0:
+        return True
+    match value:
+        case str():
+            return _bad_text(value, name=False)
+        case list():
+            return any(_holds_unwritable(inner, depth - 1) for inner in value)
+        case dict():
+            return any(
+                _bad_text(name, name=True) or _holds_unwritable(inner, depth - 1) for name, inner in value.items()
+            )
+        case _:
+            return False
+
+
+def _bad_text(text: str, *, name: bool) -> bool:
+    return (name and not text) or looks_like_key(text) or unfit(text) is not None
+
+
+def _loaded(project: Project, text: str) -> Config:
+    """A config as it would be read. It stands beside the real one for that moment: relative paths start there.
+
+    :raises ConfigError: it is not valid.
+    """
+    path = project.config_path.with_name(f".{project.config_path.name}.{secrets.token_hex(8)}.tmp")
+    variables: dict[str, str] = {}
+    for file in project.shared.var_file:
+        variables |= load_var_file(file)
+    variables |= {name: value for name, _, value in (pair.partition("=") for pair in project.shared.var)}
+    try:
+        durable_write(path, text.encode(), mode=0o600)
+        config = load(path, variables=variables, environ=os.environ)
+    finally:
+        path.unlink(missing_ok=True)
+    return replace(config, path=project.config_path, keys=tuple(_at(project, path, key) for key in config.keys))
+
+
+def _at(project: Project, path: Path, key: DesiredKey) -> DesiredKey:
+    """A desired key whose place is in the config itself."""
+    return replace(key, place=key.place.replace(str(path), str(project.config_path), 1))
