@@ -107,6 +107,7 @@ class Front:
         """The sandbox itself, past the gateway, with the master key."""
         self.app = SandboxApp(path, settings)
         self._came = threading.Condition()
+        self._under_way = 0
         self._mistakes: list[Exception] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
@@ -124,6 +125,24 @@ class Front:
         with self._came:
             if not self._came.wait_for(lambda: self.count(method, path) >= count, seconds):
                 raise TimeoutError(f"{count} {method} {path} did not come")
+
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """Count a request as under way."""
+        with self._came:
+            self._under_way += 1
+        try:
+            yield
+        finally:
+            with self._came:
+                self._under_way -= 1
+                self._came.notify_all()
+
+    def settle(self, seconds: float = 15) -> None:
+        """Wait until nothing is under way any more: what a killed client has sent is carried out all the same."""
+        with self._came:
+            if not self._came.wait_for(lambda: self._under_way == 0, seconds):
+                raise TimeoutError(f"{self._under_way} requests are still under way")
 
     @property
     def writes(self) -> list[Seen]:
@@ -166,6 +185,10 @@ def _handler(front: Front) -> type[BaseHTTPRequestHandler]:
         def _respond(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length", "0")))
             request = Request.to(self.command, self.path, dict(self.headers.items()), body)
+            with front.answering():
+                self._answer(request, body)
+
+        def _answer(self, request: Request, body: bytes) -> None:
             doing = front.note(Seen(request.method, request.path, _json(body)))
             match doing:
                 case Say(status, said, headers):

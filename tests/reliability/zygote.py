@@ -1,0 +1,67 @@
+"""A process that has vkstate imported and forks for each run, so that a run begins at once and can really be killed.
+
+It takes one line of JSON a run, ``{"argv": […], "cwd": …, "env": {…}, "out": path, "err": path}``, answers the pid at
+once, and the wait status when that process has ended. One thread only: nothing is lost by the fork.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any, NoReturn
+
+
+def main() -> None:
+    """Serve runs until stdin ends."""
+    preload()
+    for text in sys.stdin:
+        order = json.loads(text)
+        pid = os.fork()
+        if pid == 0:
+            run(order)
+        _answer(pid)
+        _, status = os.waitpid(pid, 0)
+        _answer(status)
+
+
+def preload() -> None:
+    """Import all that a run needs, so that what is killed is a run and not an import."""
+    import vkstate.cli.app
+    import vkstate.cli.applying
+    import vkstate.cli.importing
+    import vkstate.cli.output
+    import vkstate.cli.project
+    import vkstate.cli.restating
+    import vkstate.cli.saving
+    import vkstate.cli.showing
+    import vkstate.views.progress  # noqa: F401
+
+
+def run(order: dict[str, Any]) -> NoReturn:
+    """Be the command line, in the child."""
+    from vkstate.cli.app import run as command_line
+
+    os.chdir(order["cwd"])
+    os.environ.clear()
+    os.environ.update(order["env"])
+    for stream, path in ((sys.stdout, order["out"]), (sys.stderr, order["err"])):
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        os.dup2(file, stream.fileno())
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    code = 70
+    try:
+        code = command_line(order["argv"])
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _answer(number: int) -> None:
+    sys.stdout.write(f"{number}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
