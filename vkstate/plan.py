@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from vkstate.attributes import UNSET, Unset, Value
 from vkstate.keys import Alias, DesiredKey, LiveKey, Member, RecordedKey
@@ -23,6 +24,22 @@ class Action(StrEnum):
     ADOPT = "adopt"
     """Take a live key into the state."""
     NO_OP = "no-op"
+
+    @property
+    def done(self) -> str:
+        """The word for what was acted upon."""
+        return _DONE[self]
+
+
+_DONE: Final[Mapping[Action, str]] = {
+    Action.CREATE: "created",
+    Action.UPDATE: "updated",
+    Action.REPLACE: "replaced",
+    Action.DELETE: "deleted",
+    Action.FORGET: "forgotten",
+    Action.ADOPT: "adopted",
+    Action.NO_OP: "left alone",
+}
 
 
 class Reason(StrEnum):
@@ -101,17 +118,18 @@ class Change:
 
     @property
     def names(self) -> tuple[Alias, ...]:
-        """Every alias that the key goes by: its own, the one that it had, and that of the key which took its place."""
-        retired = self.recorded.retired if self.recorded is not None else None
-        return (self.alias, self.recorded_as, *([retired.successor] if retired else []))
+        """Every alias that the key goes by: its own, before and after, and that of the key which took its place."""
+        records = [record for record in (self.recorded, self.becomes) if record is not None]
+        successors = [record.retired.successor for record in records if record.retired is not None]
+        return (self.alias, *(record.alias for record in records), *successors)
 
     @property
     def member(self) -> Member | None:
-        """Whose key it is: as the config says, else as recorded, else as its stamp says."""
+        """Whose key it is: as the config says, else as it will be or is recorded, else as its stamp says."""
         if self.desired is not None:
             return self.desired.member
-        if self.recorded is not None:
-            return self.recorded.member
+        if (record := self.becomes or self.recorded) is not None:
+            return record.member
         return self.live.stamp.member if self.live is not None and self.live.stamp is not None else None
 
     @property

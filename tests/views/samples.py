@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
-from vkstate.attributes import Json, Sealed, Unset, Value
+from vkstate.attributes import UNSET, Json, Sealed, Unset, Value
 from vkstate.keys import (
     Alias,
     DesiredKey,
@@ -15,10 +16,12 @@ from vkstate.keys import (
     Member,
     Origin,
     RecordedKey,
+    Retired,
     Stamp,
     Status,
     Token,
     natural_order,
+    retired_alias,
 )
 from vkstate.plan import Action, AttributeDiff, Cause, Change, Plan, Problem, Reason
 from vkstate.views.handouts import Handout, HandoutKey
@@ -29,6 +32,7 @@ WORKSHOP = "ai-workshop-2024"
 NOW = datetime(2026, 11, 28, 17, 0, tzinfo=UTC)
 CREATED = datetime(2026, 11, 28, 16, 0, tzinfo=UTC)
 ENDS = datetime(2026, 12, 1, 16, 0, tzinfo=UTC)
+GRACE_ENDS = datetime(2026, 11, 29, 17, 0, tzinfo=UTC)
 SEALED = Sealed("sha256:" + "ab" * 32)
 
 
@@ -150,6 +154,116 @@ def unchanged(alias: str, reason: Reason = Reason.MATCHES, **declared: Value) ->
     )
 
 
+def moved(
+    old: str, new: str, *diffs: AttributeDiff, before: Member | None = None, after: Member | None = None
+) -> Change:
+    """A key that goes on under another alias; ``diffs`` come with the move."""
+    declared: dict[str, Value] = {"models": ["gpt-4"], "max_budget": 50, "duration": "30d"}
+    return Change(
+        Alias(new),
+        Action.UPDATE,
+        Reason.MOVED,
+        desired(new, declared, after),
+        recorded(old, declared, before),
+        live(old, {}, before),
+        (diff("key_alias", old, new, Cause.MOVED), *diffs),
+    )
+
+
+def retiring(
+    alias: str, ends: datetime | None = GRACE_ENDS, member: Member | None = None, **applied: Value
+) -> RecordedKey:
+    """The record of the old key of an alias, once another has taken its place."""
+    old = recorded(alias, applied, member)
+    return replace(old, alias=retired_alias(Alias(alias), token_of(alias)), retired=Retired(Alias(alias), ends))
+
+
+def replaced(
+    alias: str,
+    *diffs: AttributeDiff,
+    ends: datetime | None = None,
+    member: Member | None = None,
+    spend: float = 0.0,
+    **declared: Value,
+) -> Change:
+    """A key that gets a new value."""
+    whole: dict[str, Value] = {"models": ["gpt-4"], "max_budget": 50, "duration": "30d", **declared}
+    return Change(
+        Alias(alias),
+        Action.REPLACE,
+        Reason.REPLACED,
+        desired(alias, whole, member),
+        recorded(alias, whole, member),
+        live(alias, {"max_budget": 50}, member, spend=spend),
+        diffs,
+        retires=retiring(alias, ends, member),
+    )
+
+
+def still_retired(
+    alias: str,
+    ends: datetime | None = GRACE_ENDS,
+    member: Member | None = None,
+    *,
+    spend: float = 0.0,
+    **live_now: Json,
+) -> Change:
+    """A retired key that nothing is done about."""
+    record = retiring(alias, ends, member)
+    row = replace(live(alias, {"max_budget": 50, **live_now}, member, spend=spend), alias=record.alias)
+    return Change(record.alias, Action.NO_OP, Reason.RETIRING, recorded=record, live=row)
+
+
+def over(alias: str, member: Member | None = None) -> Change:
+    """A retired key whose time is over."""
+    record = retiring(alias, member=member)
+    return Change(
+        record.alias, Action.DELETE, Reason.RETIRED, recorded=record, live=live(record.alias, {}, member, spend=2.5)
+    )
+
+
+def imported(alias: str, *diffs: AttributeDiff, member: Member | None = None) -> Change:
+    """A key that somebody else made, and that is taken over."""
+    mark = diff("metadata.vkstate", UNSET, Stamp(LINEAGE, token_of(alias)[:16], member).form())
+    return Change(
+        Alias(alias),
+        Action.ADOPT,
+        Reason.IMPORTED,
+        desired(alias, {"models": ["gpt-4"], "max_budget": 50, "duration": "30d"}, member),
+        live=replace(live(alias, {"max_budget": 20}, member), stamp=None),
+        diffs=(*diffs, mark),
+    )
+
+
+def released(alias: str, member: Member | None = None) -> Change:
+    """A key that lives on as nobody's."""
+    return Change(
+        Alias(alias),
+        Action.FORGET,
+        Reason.RELEASED,
+        recorded=recorded(alias, {"models": ["gpt-4"]}, member),
+        live=live(alias, {}, member),
+    )
+
+
+def left_missing(alias: str, *, known: bool = False) -> Change:
+    """A key that somebody else deleted, and that stays away; ``known`` says that the state knows it already."""
+    record = recorded(alias, {"models": ["gpt-4"], "max_budget": 50})
+    gone = replace(record, status=Status.GONE)
+    want = desired(alias, {"models": ["gpt-4"], "max_budget": 50, "duration": "30d"})
+    if known:
+        return Change(Alias(alias), Action.NO_OP, Reason.LEFT_MISSING, want, gone)
+    return Change(Alias(alias), Action.FORGET, Reason.LEFT_MISSING, want, record, becomes=gone)
+
+
+def seen(alias: str, *diffs: AttributeDiff, member: Member | None = None, status: Status = Status.READY) -> Change:
+    """What a refresh accepts of a key."""
+    record = recorded(alias, {"models": ["gpt-4"], "max_budget": 50}, member, status=status)
+    return Change(
+        Alias(alias), Action.UPDATE, Reason.SEEN, None, record, live(alias, {}, member), diffs, becomes=record
+    )
+
+
 def plan_of(
     *changes: Change,
     problems: Iterable[Problem] = (),
@@ -211,6 +325,51 @@ def everything() -> Plan:
         unchanged("quiet", max_budget=5),
         warnings=["the proxy no longer serves gpt-3.5-turbo, which my-dev-project may use."],
         unmanaged=3,
+    )
+
+
+def transitions() -> Plan:
+    """A plan in which keys move, are replaced, retired, imported, released, renewed and left missing."""
+    budget = diff("max_budget", 20, 50, Cause.CONFIG)
+    return plan_of(
+        *(
+            moved(
+                f"spring-participant{number}",
+                f"autumn-participant{number}",
+                diff("workshop", f"spring/participant{number}", f"autumn/participant{number}"),
+                before=participant(number, "spring"),
+                after=participant(number, "autumn"),
+            )
+            for number in range(1, 4)
+        ),
+        moved("old-name", "new-name"),
+        *(
+            replaced(f"{WORKSHOP}-participant{number}", ends=GRACE_ENDS, member=participant(number), spend=number / 4)
+            for number in range(1, 4)
+        ),
+        replaced("leaked", diff("max_budget", 20, 50), spend=1.23),
+        *(over(f"{WORKSHOP}-participant{number}", participant(number)) for number in range(8, 10)),
+        still_retired("rotated", spend=30.0),
+        still_retired("waiting", None),
+        *(imported(f"{WORKSHOP}-participant{number}", budget, member=participant(number)) for number in range(5, 8)),
+        imported("found"),
+        released("handed-over"),
+        left_missing("reaped"),
+        left_missing("long-reaped", known=True),
+        update("expired", diff("duration", "2026-11-01T00:00:00Z", "30d", Cause.RENEWED), max_budget=5),
+    )
+
+
+def accepted() -> Plan:
+    """What a refresh would accept."""
+    drift = diff("max_budget", 50, 999, Cause.OUTSIDE, already_live=True)
+    return plan_of(
+        *(seen(f"{WORKSHOP}-participant{number}", drift, member=participant(number)) for number in range(1, 4)),
+        seen("batch-jobs", diff("key_alias", "batch-jobs", "batch", Cause.OUTSIDE, already_live=True)),
+        seen("arrived", status=Status.PENDING),
+        seen("returned", status=Status.GONE),
+        Change(Alias("reaped"), Action.FORGET, Reason.GONE, recorded=recorded("reaped", {"models": ["gpt-4"]})),
+        unmanaged=2,
     )
 
 

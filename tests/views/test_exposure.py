@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -7,12 +8,39 @@ import pytest
 from vkstate.attributes import UNSET, Json, Sealed, Sensitive, Unset, Value
 from vkstate.keys import Alias, DesiredKey, LiveKey, RecordedKey
 from vkstate.plan import Action, Change, Plan, Reason
-from vkstate.views.exposure import Exposure, exposure_document, exposure_lines, exposure_of
+from vkstate.views.exposure import Budgets, Exposure, exposure_document, exposure_lines, exposure_of
 from vkstate.views.grouping import members_of
 
-from .samples import create, delete, desired, diff, live, participant, plan_of, recorded, update
+from .samples import (
+    GRACE_ENDS,
+    WORKSHOP,
+    create,
+    delete,
+    desired,
+    diff,
+    imported,
+    left_missing,
+    live,
+    moved,
+    over,
+    participant,
+    plan_of,
+    recorded,
+    replaced,
+    retiring,
+    still_retired,
+    update,
+)
 
 SENSITIVE = Sensitive(5)
+NO_RETIRED: dict[str, Json] = {
+    "keys": [],
+    "max_total": None,
+    "max_per_duration": {},
+    "without_budget": [],
+    "limited_elsewhere": [],
+    "budget_not_shown": [],
+}
 
 
 def new(alias: str, **declared: Value) -> Change:
@@ -58,11 +86,20 @@ def test_every_figure() -> None:
     )
     exposure = exposure_of(plan)
     assert exposure == Exposure(
-        total=Decimal("5.3"),
-        periodic={"1d": Decimal(5), "7d": Decimal("7.5"), "monthly": Decimal(7)},
-        unlimited=(Alias("free"), Alias("nothing")),
-        elsewhere=(Alias("shared"), Alias("windowed")),
-        not_shown=(Alias("hidden"), Alias("sealed")),
+        desired=Budgets(
+            total=Decimal("5.3"),
+            periodic={"1d": Decimal(5), "7d": Decimal("7.5"), "monthly": Decimal(7)},
+            limited=tuple(
+                Alias(alias)
+                for alias in (
+                    *("all", "calendar", "cent", "cents", "daily", "dated", "endless", "star", "unsaid"),
+                    *("weekly1", "weekly2"),
+                )
+            ),
+            unlimited=(Alias("free"), Alias("nothing")),
+            elsewhere=(Alias("shared"), Alias("windowed")),
+            not_shown=(Alias("hidden"), Alias("sealed")),
+        ),
         endless=(Alias("endless"),),
         all_models=(Alias("all"), Alias("star")),
         left_out=2,
@@ -86,6 +123,7 @@ def test_every_figure() -> None:
         "budget_not_shown": ["hidden", "sealed"],
         "never_expires": ["endless"],
         "all_models": ["all", "star"],
+        "retired": NO_RETIRED,
     }
 
 
@@ -101,6 +139,7 @@ def test_keys_that_go_cost_nothing() -> None:
         "budget_not_shown": [],
         "never_expires": [],
         "all_models": [],
+        "retired": NO_RETIRED,
     }
 
 
@@ -127,7 +166,7 @@ def test_several_endless_keys_are_named_in_groups() -> None:
 )
 def test_what_a_change_sets_or_clears_counts(after: Value | Unset, standing: Json, total: Decimal | None) -> None:
     change = update("key", diff("max_budget", standing, after))
-    assert exposure_of(plan_of(change)).total == total
+    assert exposure_of(plan_of(change)).desired.total == total
 
 
 def change_on(desired_key: DesiredKey, recorded_key: RecordedKey | None, live_key: LiveKey | None) -> Plan:
@@ -136,13 +175,13 @@ def change_on(desired_key: DesiredKey, recorded_key: RecordedKey | None, live_ke
 
 def test_an_ignored_budget_is_what_stands_on_the_proxy() -> None:
     key = DesiredKey(Alias("key"), {"max_budget": 5}, "", ignore_changes=frozenset({"max_budget"}))
-    assert exposure_of(change_on(key, None, live("key", {"max_budget": 70}))).total == Decimal(70)
-    assert exposure_of(change_on(key, None, None)).total == Decimal(5)
+    assert exposure_of(change_on(key, None, live("key", {"max_budget": 70}))).desired.total == Decimal(70)
+    assert exposure_of(change_on(key, None, None)).desired.total == Decimal(5)
 
 
 def test_a_budget_that_nobody_declared_is_what_stands_on_the_proxy() -> None:
     plan = change_on(desired("key", {"models": ["gpt-4"]}), None, live("key", {"max_budget": 70}))
-    assert exposure_of(plan).total == Decimal(70)
+    assert exposure_of(plan).desired.total == Decimal(70)
 
 
 def test_a_budget_id_counts_where_it_is_declared_since_litellm_makes_its_own_for_soft_budget() -> None:
@@ -151,7 +190,7 @@ def test_a_budget_id_counts_where_it_is_declared_since_litellm_makes_its_own_for
         change_on(desired("key", {"soft_budget": 3}), None, standing),
         change_on(desired("key", {"budget_id": "team-budget"}), None, standing),
     ]
-    assert [(exposure.unlimited, exposure.elsewhere) for exposure in map(exposure_of, plans)] == [
+    assert [(exposure.desired.unlimited, exposure.desired.elsewhere) for exposure in map(exposure_of, plans)] == [
         ((Alias("key"),), ()),
         ((), (Alias("key"),)),
     ]
@@ -161,7 +200,7 @@ def test_a_budget_that_the_proxy_forces_counts() -> None:
     forced = RecordedKey(
         **{**vars(recorded("key", {"max_budget": 5})), "server_defaults": {"max_budget": 1}},
     )
-    assert exposure_of(change_on(desired("key", {"max_budget": 5}), forced, None)).total == Decimal(1)
+    assert exposure_of(change_on(desired("key", {"max_budget": 5}), forced, None)).desired.total == Decimal(1)
 
 
 def test_a_key_whose_end_is_not_declared_ends_as_it_does_on_the_proxy() -> None:
@@ -173,3 +212,108 @@ def test_a_key_whose_end_is_not_declared_ends_as_it_does_on_the_proxy() -> None:
         (Alias("key"),),
         (Alias("key"),),
     ]
+
+
+def test_what_retired_keys_have_left_is_told_apart() -> None:
+    plan = plan_of(
+        new("key", max_budget=10),
+        still_retired("one", spend=12.345678),
+        still_retired("overspent", spend=60),
+        still_retired("daily", spend=7, max_budget=5, budget_duration="1d"),
+        still_retired("free", max_budget=None),
+        still_retired("windowed", max_budget=None, budget_limits=[{"max_budget": 1, "budget_duration": "1d"}]),
+        sealed_budget(still_retired("hidden")),
+        replaced("graceful", ends=GRACE_ENDS, spend=1.5),
+        replaced("abrupt", ends=None, spend=1.5),
+        over("collected"),
+    )
+    names = {name: retiring(name).alias for name in ("one", "overspent", "daily", "free", "windowed", "hidden")}
+    graceful = retiring("graceful").alias
+    assert exposure_of(plan).retired == Budgets(
+        total=Decimal("86.154322"),
+        periodic={"1d": Decimal(5)},
+        limited=(names["daily"], graceful, names["one"], names["overspent"]),
+        unlimited=(names["free"],),
+        elsewhere=(names["windowed"],),
+        not_shown=(names["hidden"],),
+    )
+    assert lines_of(plan) == (
+        "At most $110.00 in all.",
+        (
+            f"4 retired keys may still spend at most $86.16, plus $5.00 per 1d: {names['daily']}, {graceful}, "
+            f"{names['one']} and 1 more."
+        ),
+        f"1 retired key without a budget may still spend: {names['free']}.",
+        f"1 retired key limited by budget_id or budget_limits may still spend: {names['windowed']}.",
+        f"1 retired key with a budget that is not shown may still spend: {names['hidden']}.",
+    )
+    assert exposure_document(exposure_of(plan))["retired"] == {
+        "keys": [names["daily"], graceful, names["one"], names["overspent"], *(names[n] for n in ELSEWHERE)],
+        "max_total": 86.154322,
+        "max_per_duration": {"1d": 5},
+        "without_budget": [names["free"]],
+        "limited_elsewhere": [names["windowed"]],
+        "budget_not_shown": [names["hidden"]],
+    }
+
+
+ELSEWHERE = ("free", "windowed", "hidden")
+
+
+def sealed_budget(change: Change) -> Change:
+    """The same key, whose budget was declared with a value from the environment."""
+    assert change.recorded is not None
+    return replace(change, recorded=replace(change.recorded, applied={"max_budget": Sealed("sha256:00")}))
+
+
+def test_retired_keys_of_a_workshop_are_named_together() -> None:
+    members = [participant(number) for number in range(1, 26)]
+    plan = plan_of(
+        *(replaced(f"{WORKSHOP}-{member.user}", ends=GRACE_ENDS, member=member, spend=1) for member in members)
+    )
+    assert lines_of(plan) == (
+        "At most $1,250.00 in all.",
+        f"25 retired keys may still spend at most $1,225.00: {WORKSHOP}-participant{{1..25}}.retired-*.",
+    )
+
+
+def test_a_retired_key_is_counted_once_and_never_as_desired() -> None:
+    """Its replacement that goes on names it, and so does its own change; the planner may desire it as it is."""
+    going_on = replace(replaced("key", ends=GRACE_ENDS), reason=Reason.INTERRUPTED)
+    shortened = replace(
+        still_retired("key"),
+        action=Action.UPDATE,
+        desired=desired(retiring("key").alias, {"max_budget": 50, "models": [], "duration": "never"}),
+    )
+    exposure = exposure_of(plan_of(going_on, shortened))
+    assert exposure.desired.limited == (Alias("key"),)
+    assert exposure.retired == Budgets(total=Decimal(50), limited=(retiring("key").alias,))
+    assert (exposure.endless, exposure.all_models) == ((), ())
+
+
+def test_a_new_value_has_nothing_of_the_old_key_but_what_is_declared() -> None:
+    by_hand = replace(
+        replaced("key"),
+        desired=DesiredKey(
+            Alias("key"),
+            {"models": ["gpt-4"], "duration": "30d", "rpm_limit": 5},
+            "",
+            ignore_changes=frozenset({"models", "duration"}),
+        ),
+        live=replace(live("key", {"max_budget": 70, "models": []}), expires_at=None),
+        diffs=(diff("max_budget", 70, 80),),
+    )
+    exposure = exposure_of(plan_of(by_hand))
+    assert (exposure.desired.unlimited, exposure.endless, exposure.all_models) == ((Alias("key"),), (), ())
+    updated = exposure_of(plan_of(replace(by_hand, action=Action.UPDATE)))
+    assert updated.desired.total == Decimal(80)
+    assert (updated.endless, updated.all_models) == ((Alias("key"),), (Alias("key"),))
+
+
+def test_a_key_that_is_left_missing_costs_nothing() -> None:
+    assert exposure_of(plan_of(left_missing("a"), left_missing("b", known=True))) == Exposure()
+
+
+def test_moved_and_imported_keys_are_desired_keys() -> None:
+    plan = plan_of(moved("old", "new"), imported("found", diff("max_budget", 20, 50)))
+    assert exposure_of(plan).desired == Budgets(total=Decimal(100), limited=(Alias("found"), Alias("new")))

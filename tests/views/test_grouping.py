@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -10,9 +11,22 @@ from hypothesis import strategies as st
 
 from vkstate.keys import Alias, Member
 from vkstate.plan import Action, Change, Reason
-from vkstate.views.grouping import Group, gather, listing, without_alias
+from vkstate.views.grouping import Group, gather, listing, members_of, personal, without_alias
 
-from .samples import WORKSHOP, create, delete, live, participant, recorded, update
+from .samples import (
+    WORKSHOP,
+    create,
+    delete,
+    live,
+    moved,
+    participant,
+    plan_of,
+    recorded,
+    replaced,
+    retiring,
+    still_retired,
+    update,
+)
 
 
 def changes_of(workshop: str, users: list[str], template: str = "{workshop}-{user}") -> list[Change]:
@@ -87,6 +101,64 @@ def test_a_long_list_of_ranges_counts_members_not_ranges() -> None:
 def test_an_alias_template_may_put_the_user_anywhere() -> None:
     assert names_of(changes_of("ws", ["p1", "p2", "p3"], "{user}.{workshop}")) == ["p{1..3}.ws"]
     assert names_of(changes_of("ws", ["ann", "bob"], "key-{user}-{workshop}")) == ["key-{ann,bob}-ws"]
+
+
+def test_retired_keys_of_a_workshop_are_one_glob() -> None:
+    users = ["p1", "p2", "p4"]
+    retired = [still_retired(f"ws-{user}", member=Member("ws", user)) for user in users]
+    [group] = gather(retired, lambda _: None)
+    assert (group.name, group.person) == ("ws-p{1,2,4}.retired-*", "p{1,2,4}")
+    assert names_of([*changes_of("ws", users), *retired]) == ["ws-p{1,2,4}", "ws-p{1,2,4}.retired-*"]
+
+
+def test_one_retired_key_is_told_whole() -> None:
+    change = still_retired("ws-p1", member=Member("ws", "p1"))
+    assert gather([change], lambda _: None) == (Group(change.alias, (change,), "p1"),)
+
+
+def test_several_retired_keys_of_one_member_are_one_glob() -> None:
+    member = Member("ws", "p1")
+    one, other = still_retired("ws-p1", member=member), still_retired("ws-p1", member=member)
+    later = replace(other, alias=Alias("ws-p1.retired-0123abcd"))
+    assert names_of([one, later]) == ["ws-p1.retired-*"]
+
+
+def test_retired_keys_that_are_nobodys_stay_alone() -> None:
+    aliases = [Alias(f"project.retired-0123456{number}") for number in range(3)]
+    assert listing(aliases, {}) == "project.retired-01234560, project.retired-01234561, project.retired-01234562"
+
+
+def test_the_aliases_that_members_had_and_will_have_are_theirs() -> None:
+    member = participant(1)
+    plan = plan_of(
+        moved("old-participant1", "new-participant1", after=member),
+        replaced("ws-participant1", member=member),
+        update("single"),
+    )
+    aside = retiring("ws-participant1").alias
+    assert members_of(plan) == dict.fromkeys(("old-participant1", "new-participant1", "ws-participant1", aside), member)
+
+
+@pytest.mark.parametrize(
+    ("text", "person", "told"),
+    [
+        ("ws-p1", "p{1..3}", "ws-p{1..3}"),
+        ("ws-p10", "p{1..3}", "ws-p10"),
+        ("xp1", "p{1..3}", "xp1"),
+        ("p1@example.com", "p{1..3}", "p{1..3}@example.com"),
+        ("p1/p10/p1", "p{1..3}", "p{1..3}/p10/p{1..3}"),
+        ("p1p1-p1", "p{1..3}", "p1p1-p{1..3}"),
+        ("", "p{1..3}", ""),
+        ("ws-p1.retired-0123abcd", "p{1..3}", "ws-p{1..3}.retired-*"),
+        ("ws-p1.retired-0123abcd", "p1", "ws-p1.retired-0123abcd"),
+        ("ws-p1.retired-0123abcd", None, "ws-p1.retired-0123abcd"),
+        ("ws-p1.retired-0123abcde", "p{1..3}", "ws-p{1..3}.retired-0123abcde"),
+    ],
+)
+def test_a_person_stands_for_the_user(text: str, person: str | None, told: str) -> None:
+    assert personal(text, Member("ws", "p1"), person) == told
+    assert personal(text, None, person) == text
+    assert personal(text, Member("ws", ""), person).startswith(text[:4]), "nobody stands nowhere"
 
 
 def test_an_alias_without_its_user_stays_alone() -> None:

@@ -8,7 +8,8 @@ import pytest
 from vkstate.attributes import UNSET, Value
 from vkstate.keys import Alias, Member
 from vkstate.plan import Action, AttributeDiff, Cause, Change, Problem, Reason
-from vkstate.views.human import problem_lines, render_plan, summary_line
+from vkstate.views.human import problem_lines, render_plan
+from vkstate.views.summary import summary_line, told_problems
 from vkstate.views.values import ANSI
 
 from .samples import (
@@ -38,8 +39,8 @@ def lines_of(*changes: Change) -> list[str]:
 
 def test_a_destroy_without_keys_says_so() -> None:
     left_out = replace(plan_of(), left_out=(Alias("a"),))
-    assert render_plan(plan_of(), proxy=PROXY, destroy=True) == "Nothing to destroy: no key is recorded.\n"
-    assert render_plan(left_out, proxy=PROXY, destroy=True).endswith("Nothing to destroy.\n")
+    assert render_plan(plan_of(), proxy=PROXY, mode="destroy") == "Nothing to destroy: no key is recorded.\n"
+    assert render_plan(left_out, proxy=PROXY, mode="destroy").endswith("Nothing to destroy.\n")
 
 
 def test_every_action_compact(golden: Golden) -> None:
@@ -257,7 +258,7 @@ def test_problems_without_changes_do_not_say_that_all_is_well() -> None:
 def test_the_same_problem_of_several_keys_names_them_where_the_sentence_does_not() -> None:
     members = {Alias(f"ws-{user}"): Member("ws", user) for user in ("ann", "bob")}
     problems = [Problem("This server cannot clear budget_duration.", "see --replace", alias) for alias in members]
-    assert problem_lines(problems, members) == [
+    assert problem_lines(told_problems(problems, members)) == [
         "error: ws-{ann,bob}: This server cannot clear budget_duration.",
         "hint: see --replace",
     ]
@@ -265,7 +266,7 @@ def test_the_same_problem_of_several_keys_names_them_where_the_sentence_does_not
 
 def test_a_problem_about_no_key_is_not_joined_with_one_about_a_key() -> None:
     problems = [Problem("It is broken.", "mend it"), Problem("It is broken.", "mend it", Alias("key"))]
-    assert problem_lines(problems, {}) == [
+    assert problem_lines(told_problems(problems, {})) == [
         "error: It is broken.",
         "hint: mend it",
         "error: key: It is broken.",

@@ -1,16 +1,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from vkstate.executor.outcome import Applied, Failed, NotAttempted, Observer, Outcome, Silent
 from vkstate.keys import Alias, Member
-from vkstate.plan import Action, Change, Reason
-from vkstate.views.outcome import outcome_line, render_outcome
+from vkstate.plan import Action, Cause, Change, Reason
+from vkstate.views.outcome import Command, outcome_line, render_outcome
 from vkstate.views.values import ANSI
 
-from .samples import create, delete, everything, participant, update
+from .samples import (
+    GRACE_ENDS,
+    WORKSHOP,
+    create,
+    delete,
+    diff,
+    everything,
+    imported,
+    left_missing,
+    moved,
+    over,
+    participant,
+    recorded,
+    released,
+    replaced,
+    retiring,
+    seen,
+    transitions,
+    update,
+)
 
 Golden = Callable[[str, str], None]
 
@@ -131,6 +151,94 @@ def test_the_proxys_words_cannot_move_the_cursor() -> None:
         "\n"
         "Apply incomplete: 0 created, 0 updated, 0 replaced, 0 deleted; 1 failed, 0 not attempted.\n"
     )
+
+
+def applied(*changes: Change, command: Command = "apply") -> str:
+    return render_outcome(Outcome(tuple(Applied(change) for change in changes)), command=command)
+
+
+def test_what_old_values_had_spent_is_told_and_until_when_they_work() -> None:
+    key = retiring("key").alias
+    assert applied(replaced("key", ends=GRACE_ENDS, spend=1.23), replaced("other", spend=0.5)) == (
+        "Applied:\n"
+        f"  -/+ key  The old value had spent $1.23, and works on until 2026-11-29T17:00:00Z as {key}.\n"
+        "  -/+ other  The old value had spent $0.50.\n"
+        "\n"
+        "Apply complete! 0 created, 0 updated, 2 replaced, 0 deleted.\n"
+    )
+
+
+def test_the_old_values_of_a_workshop_are_told_together() -> None:
+    changes = [
+        replaced(f"{WORKSHOP}-participant{number}", ends=GRACE_ENDS, member=participant(number), spend=number / 4)
+        for number in range(1, 4)
+    ]
+    assert applied(*changes).splitlines()[1] == (
+        f"  -/+ {WORKSHOP}-participant{{1..3}}  The old values had spent $1.50 in all, and work on until "
+        f"2026-11-29T17:00:00Z as {WORKSHOP}-participant{{1..3}}.retired-*."
+    )
+    noted = [Applied(changes[0]), Applied(changes[1]), Applied(changes[2], "The proxy forces a budget.")]
+    assert [line.split("  ")[1] for line in render_outcome(Outcome(tuple(noted))).splitlines()[1:3]] == [
+        f"-/+ {WORKSHOP}-participant{{1,2}}",
+        f"-/+ {WORKSHOP}-participant3",
+    ]
+
+
+def test_a_note_follows_what_the_old_value_had_spent() -> None:
+    outcome = Outcome((Applied(replaced("key", spend=1), "The proxy forces a budget on key."),))
+    assert render_outcome(outcome).splitlines()[1] == (
+        "  -/+ key  The old value had spent $1.00. The proxy forces a budget on key."
+    )
+
+
+def test_what_failed_of_a_replacement_says_nothing_of_the_old_value() -> None:
+    outcome = Outcome((Failed(replaced("key", spend=1), "The proxy refused."),))
+    assert render_outcome(outcome).splitlines()[1] == "  -/+ key  The proxy refused."
+
+
+@pytest.mark.parametrize(
+    ("command", "changes", "line"),
+    [
+        (
+            "apply",
+            [
+                *(moved(f"old{number}", f"new{number}") for number in range(2)),
+                update("a", diff("duration", "x", "30d", Cause.RENEWED)),
+                update("b"),
+            ],
+            "Apply complete! 0 created, 4 updated (2 moved, 1 renewed), 0 replaced, 0 deleted.",
+        ),
+        (
+            "apply",
+            [imported("a"), released("b"), left_missing("c"), over("d")],
+            "Apply complete! 0 created, 0 updated, 0 replaced, 1 deleted, 1 imported, 1 forgotten, 1 released.",
+        ),
+        (
+            "apply",
+            [replace(replaced("new"), recorded=recorded("old", {}))],
+            "Apply complete! 0 created, 0 updated, 1 replaced, 0 deleted.",
+        ),
+        ("import", [imported("a"), imported("b"), imported("c")], "Import complete! 3 imported."),
+        ("import", [], "Import complete! 0 imported."),
+        (
+            "refresh",
+            [seen("a"), seen("b"), seen("c"), left_missing("d")],
+            "Refresh complete! 3 accepted, 1 forgotten. The proxy was not touched.",
+        ),
+        ("refresh", [], "Refresh complete! 0 accepted, 0 forgotten. The proxy was not touched."),
+    ],
+)
+def test_the_last_line(command: Command, changes: list[Change], line: str) -> None:
+    assert applied(*changes, command=command).splitlines()[-1] == line
+
+
+def test_an_incomplete_import() -> None:
+    outcome = Outcome((Applied(imported("a")), Failed(imported("b"), "It is gone.")))
+    assert outcome_line(outcome, "import") == "Import incomplete: 1 imported; 1 failed, 0 not attempted."
+
+
+def test_an_apply_of_every_transition(golden: Golden) -> None:
+    golden("outcome_transitions.txt", applied(*transitions().effective))
 
 
 def test_the_silent_observer_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,20 @@ from vkstate.views.json import dumped
 from vkstate.views.show import ShownKey, alias_list, key_document, key_text, state_document, state_text
 from vkstate.views.values import ANSI
 
-from .samples import ENDS, LINEAGE, NOW, PROXY, SEALED, WORKSHOP, live, participant, recorded, token_of
+from .samples import (
+    ENDS,
+    GRACE_ENDS,
+    LINEAGE,
+    NOW,
+    PROXY,
+    SEALED,
+    WORKSHOP,
+    live,
+    participant,
+    recorded,
+    retiring,
+    token_of,
+)
 
 Golden = Callable[[str, str], None]
 CANARY = "canary-51aa"
@@ -49,6 +62,10 @@ def whole_state() -> Recorded:
         replace(recorded("ai-workshop-2024-participant1", {"models": ["gpt-4"]}, participant(1)), expires_at=NOW),
         replace(recorded("my-dev-project", {"models": ["gpt-4"]}, prevent_destroy=True), expires_at=None),
         replace(recorded("pending-one", {}, status=Status.PENDING), created_at=None, expires_at=None),
+        recorded("reaped", {}, status=Status.GONE),
+        retiring("rotated"),
+        retiring("rotated-at-once", None),
+        replace(retiring("rotated-long-ago", NOW), expires_at=None),
     ]
     return Recorded(LINEAGE, {key.alias: key for key in keys}, frozenset({token_of("my-dev-project")}))
 
@@ -131,6 +148,7 @@ def test_a_live_key_that_is_not_ours() -> None:
         "expires_at": None,
         "pending_since": None,
         "prevent_destroy": False,
+        "retired": None,
         "applied": None,
         "live": {
             "attributes": {"max_budget": None},
@@ -159,8 +177,43 @@ def test_an_empty_state() -> None:
 
 
 def test_aliases_one_a_line() -> None:
-    keys = [*whole_state().keys.values(), recorded("odd\nalias", {})]
+    keys = [*list(whole_state().keys.values())[:3], recorded("odd\nalias", {})]
     assert alias_list(keys) == "ai-workshop-2024-participant1\nmy-dev-project\npending-one\nodd\\nalias\n"
+
+
+def facts_of(key: ShownKey) -> dict[str, str]:
+    """What is said of a key besides its attributes, by its label."""
+    lines = key_text(key, now=NOW).split("\n\n")[0].splitlines()[1:]
+    parted = (line.strip().partition("  ") for line in lines)
+    return {label: text.strip() for label, _, text in parted}
+
+
+def test_a_retired_key_says_until_when_it_works() -> None:
+    facts = [facts_of(ShownKey(retiring("key", ends))) for ends in (GRACE_ENDS, NOW, None)]
+    assert [(fact["status"], fact["works until"]) for fact in facts] == [
+        ("retired: key has a new value", "2026-11-29T17:00:00Z (in 24 hours)"),
+        ("retired: key has a new value", "2026-11-28T17:00:00Z (expired less than a minute ago)"),
+        ("retired: key has a new value", "key works"),
+    ]
+    assert facts_of(ShownKey(retiring("key"), asked=True))["status"] == (
+        "retired: key has a new value, gone from the proxy"
+    )
+    documents = [key_document(ShownKey(retiring("key", ends)))["retired"] for ends in (GRACE_ENDS, None)]
+    assert documents == [
+        {"successor": "key", "delete_after": "2026-11-29T17:00:00Z"},
+        {"successor": "key", "delete_after": None},
+    ]
+    assert key_document(ShownKey(recorded("key", {})))["retired"] is None
+
+
+def test_a_key_that_is_left_missing() -> None:
+    record = recorded("key", {}, status=Status.GONE)
+    gone = "gone: somebody else deleted it, and on_missing leaves it so"
+    assert [
+        facts_of(key)["status"]
+        for key in (ShownKey(record), ShownKey(record, asked=True), ShownKey(record, live("key", {}), asked=True))
+    ] == [gone, gone, "gone"]
+    assert key_document(ShownKey(record))["status"] == "gone"
 
 
 def test_a_hostile_alias_stays_on_its_line() -> None:

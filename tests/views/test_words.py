@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from vkstate.views.words import and_others, counted, escaped, expiry_text, money, prose, spent
+from vkstate.views.words import and_others, counted, escaped, expiry_text, money, prose, spent, verb
 
 NOW = datetime(2026, 11, 28, 17, 0, tzinfo=UTC)
 
@@ -34,6 +34,10 @@ def test_prose_keeps_its_own_line_breaks_and_nothing_else() -> None:
 
 def test_counts_are_words() -> None:
     assert [counted(number, "key") for number in (0, 1, 2, 1250)] == ["0 keys", "1 key", "2 keys", "1,250 keys"]
+
+
+def test_a_verb_goes_with_its_number() -> None:
+    assert [verb(number, "is", "are") for number in (0, 1, 2)] == ["are", "is", "are"]
 
 
 def test_a_command_for_several_says_for_how_many_more() -> None:

@@ -26,6 +26,7 @@ from vkstate.litellm.client import Connection
 from vkstate.plan import Action, Plan
 from vkstate.state.journal import FileJournal
 from vkstate.views.outcome import Command
+from vkstate.views.words import counted, verb
 
 
 class NotApplicable(VkstateError):
@@ -121,8 +122,8 @@ def lock_seconds(text: str) -> float:
 
 
 def _count(problems: int) -> str:
-    what = "1 problem stands" if problems == 1 else f"{problems} problems stand"
-    return f"{what} in the way. Nothing was sent and nothing was written."
+    stand = verb(problems, "stands", "stand")
+    return f"{counted(problems, 'problem')} {stand} in the way. Nothing was sent and nothing was written."
 
 
 def _keep_values_somewhere(project: Project, run: Run, plan: Plan) -> None:
@@ -138,7 +139,7 @@ def _keep_values_somewhere(project: Project, run: Run, plan: Plan) -> None:
     if project.is_sandbox:  # its keys lie beside their values, and go with them
         return
     raise ValuesWouldBeLost(
-        f"CI is set, and this plan makes {'1 new key value' if minted == 1 else f'{minted} new key values'}. The "
+        f"CI is set, and this plan makes {counted(minted, 'new key value')}. The "
         "secret store in .vkstate/ is not in git: after this job nobody would know them.",
         hint="add --secrets-out FILE and keep that file, or --accept-lost-values",
     )
@@ -240,7 +241,6 @@ def _hand_out(project: Project, run: Run, plan: Plan) -> None:
 
     count = write_created(project, [change.alias for change in plan.of(Action.CREATE, Action.REPLACE)], run.secrets_out)
     if count:
-        what = "1 new key value was" if count == 1 else f"{count} new key values were"
-        say(f"{what} written to {run.secrets_out} (mode 0600).")
+        say(f"{counted(count, 'new key value')} {verb(count, 'was', 'were')} written to {run.secrets_out} (mode 0600).")
     else:
         say(f"There are no new key values: {run.secrets_out} was not written.")

@@ -108,9 +108,11 @@ def _wants_json(arguments: Sequence[str]) -> bool:
 
 
 def error_text(error: VkstateError) -> str:
-    """An error as people read it."""
-    lines = [f"error: {error.summary}", *(f"  {line}" for line in error.detail.splitlines())]
-    return "\n".join([*lines, f"hint: {error.hint}"] if error.hint else lines)
+    """An error as people read it. What does not print is escaped: an alias, or a proxy's words, may hold anything."""
+    from vkstate.views.words import escaped
+
+    lines = [f"error: {error.summary}", *(f"  {escaped(line)}" for line in error.detail.splitlines())]
+    return "\n".join([*lines, f"hint: {escaped(error.hint)}"] if error.hint else lines)
 
 
 def _bug(error: Exception) -> Bug:

@@ -55,13 +55,10 @@ def destroy(
 def _named(plan: Plan) -> str:
     """What is about to go: by workshop, and the single keys."""
     from vkstate.plan import Action
+    from vkstate.views.words import counted
 
     records = [change.recorded for change in plan.of(Action.DELETE) if change.recorded]
     workshops = Counter(record.member.workshop for record in records if record.member)
     single = len(records) - workshops.total()
-    parts = [f"{_keys(count)} of the workshop {name}" for name, count in sorted(workshops.items())]
-    return " and ".join([*parts, *([_keys(single)] if single or not parts else [])])
-
-
-def _keys(count: int) -> str:
-    return "1 key" if count == 1 else f"{count} keys"
+    parts = [f"{counted(count, 'key')} of the workshop {name}" for name, count in sorted(workshops.items())]
+    return " and ".join([*parts, *([counted(single, "key")] if single or not parts else [])])

@@ -27,14 +27,13 @@ from vkstate.config.tree import unfit
 from vkstate.config.variables import load_var_file
 from vkstate.config.writing import with_keys
 from vkstate.errors import VkstateError
-from vkstate.importing import Entry, Terms, disputed, entry_of
+from vkstate.importing import PAIR, Entry, Terms, disputed, entry_of
 from vkstate.keys import Alias, DesiredKey, LiveKey, natural_order
 from vkstate.state.durable import durable_write, read_file, sweep_leftovers
 from vkstate.views.grouping import listing
 
 _MOST_TRIES: Final = 12
 _DEEPEST: Final = 30
-_PAIRED: Final = ("auto_rotate", "rotation_interval")
 
 _HIDDEN: Final = "may hold credentials, and is not written to the config"
 _UNSAID: Final = "cannot be said in a config as it is; it stays undeclared, and is left alone"
@@ -206,7 +205,7 @@ def _refusing(terms: Terms, path: str, entry: Entry) -> Terms:
 
 def _agreeing(terms: Terms, path: str, entry: Entry) -> Terms:
     """The terms of a config whose defaults do not go together with what an entry says."""
-    if (path in _PAIRED and path not in entry.fields) or path == "allowed_routes":
+    if (path in PAIR and path not in entry.fields) or path == "allowed_routes":
         return replace(terms, inherited=terms.inherited | {path})
     name = path.removeprefix("metadata.")
     if name != path and name in entry.fields and ATTRIBUTES[name].home is Home.METADATA:

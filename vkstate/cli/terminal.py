@@ -48,9 +48,10 @@ def ask_yes(question: str, *, changes: Literal["proxy", "state"] = "proxy") -> N
     :raises Cancelled: another word, or none.
     """
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        look = "look at the plan first" if changes == "proxy" else "look at it with --dry-run first"
         raise NoTerminal(
             f"This changes the {changes}, and there is no terminal on which to ask whether it should.",
-            hint=f"look {'at the plan' if changes == 'proxy' else 'at it with --dry-run'} first, then give --auto-approve",
+            hint=f"{look}, then give --auto-approve",
         )
     sys.stderr.write(f"\n{question}\n  Only the word yes is taken as consent: ")
     sys.stderr.flush()

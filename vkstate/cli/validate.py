@@ -12,6 +12,7 @@ from vkstate.cli.terminal import write
 def validate(shared: Shared, as_json: AsJson = False) -> int:
     """Check the config, without proxy and state."""
     from vkstate.cli.project import Project
+    from vkstate.views.words import counted
 
     project = Project(shared)
     keys = project.config.keys
@@ -20,14 +21,6 @@ def validate(shared: Shared, as_json: AsJson = False) -> int:
     if as_json:
         write(json.dumps({"valid": True, "keys": len(keys), "single_keys": single, "workshops": sorted(workshops)}))
     else:
-        found = f"{_counted(single, 'single key')}, {_in(len(keys) - single, len(workshops))}"
-        write(f"{project.config_path} is valid: {found}.")
+        members = f"{counted(len(keys) - single, 'key')} in {counted(len(workshops), 'workshop')}"
+        write(f"{project.config_path} is valid: {counted(single, 'single key')}, {members}.")
     return 0
-
-
-def _in(members: int, workshops: int) -> str:
-    return f"{_counted(members, 'key')} in {_counted(workshops, 'workshop')}"
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"

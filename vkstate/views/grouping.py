@@ -2,7 +2,8 @@
 
 A compact alias is what a shell's braces expand to: ``{1..5,7,9..25}`` over the numbers that users end in, zero padding
 kept (``{01..10}``), or the users' names, ``{alice,bob}``. One that is too long counts its rest: ``{alice,bob,… 12
-more}``. Only a member's user varies in it; an alias that would read as something else stays alone.
+more}``. Only a member's user varies in it; an alias that would read as something else stays alone. Of retired keys the
+token's digits vary too, ``ws-participant{1..3}.retired-*``: a glob, as targets take it.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ ROOM: Final = 48
 _NUMBERED: Final = re.compile(r"(.*?)([0-9]{1,18})", re.DOTALL)
 _AMBIGUOUS: Final = re.compile(r"[{},…]")
 _RANGE: Final = re.compile(r"[0-9]+\.\.[0-9]+")
+_RETIRED: Final = re.compile(r"\.retired-[0-9a-f]{8}$")
+_ANY_RETIRED: Final = ".retired-*"
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,9 @@ class Group:
 
 @dataclass(frozen=True)
 class _Slot:
-    """An alias taken apart at what varies within its group: ``before + part + after`` is the alias."""
+    """An alias taken apart at what varies within its group: ``before + part + after`` is the alias, or of a retired key
+    the glob that leaves its token open.
+    """
 
     before: str
     part: str
@@ -63,7 +68,7 @@ def gather(changes: Sequence[Change], alike: Callable[[Change], Hashable]) -> tu
         members = {alias: changes[index].member for alias, index in places.items()}
         for name, aliases in _bundles(tuple(places), members):
             indices = sorted(places[alias] for alias in aliases)
-            person = _person(name, aliases[0], members[aliases[0]])
+            person = _person(name, aliases, members[aliases[0]])
             groups.append((indices[0], Group(name, tuple(changes[index] for index in indices), person)))
     return tuple(group for _, group in sorted(groups, key=lambda pair: pair[0]))
 
@@ -89,14 +94,47 @@ def listing(aliases: Iterable[Alias], members: Mapping[Alias, Member], room: int
 
 
 def members_of(plan: Plan) -> Mapping[Alias, Member]:
-    """Which aliases of a plan are members of a workshop."""
-    return {change.alias: member for change in plan.changes if (member := change.member) is not None}
+    """Which aliases of a plan are members of a workshop: those that keys have, had, or bear once they are retired."""
+    found: dict[Alias, Member] = {}
+    for change in plan.changes:
+        if (member := change.member) is not None:
+            aside = (change.retires.alias,) if change.retires is not None else ()
+            found |= dict.fromkeys((change.alias, change.recorded_as, *aside), member)
+    return found
 
 
-def _person(name: str, alias: Alias, member: Member | None) -> str | None:
+def personal(text: str, member: Member | None, person: str | None) -> str:
+    """A text about one member with the person in place of the user that stands in it.
+
+    :param person: what stands for the user; None, or the user itself, leaves the text as it is.
+    """
+    if person is None or member is None or person == member.user:
+        return text
+    return _RETIRED.sub(_ANY_RETIRED, _with_person(text, member.user, person))
+
+
+def _with_person(text: str, user: str, person: str) -> str:
+    """A text with the user replaced where it stands as a word of its own. No pattern: each user would need another."""
+    told, done = "", 0
+    place = text.find(user) if user else -1
+    while place >= 0:
+        end = place + len(user)
+        if not (_in_word(text[place - 1 : place]) or _in_word(text[end : end + 1])):
+            told, done = f"{told}{text[done:place]}{person}", end
+        place = text.find(user, end)
+    return told + text[done:]
+
+
+def _in_word(char: str) -> bool:
+    return char.isascii() and char.isalnum()
+
+
+def _person(name: str, aliases: Sequence[Alias], member: Member | None) -> str | None:
     """What stands in a compact alias where the user stands in each of its aliases."""
-    slot = _slot(alias, member)
-    return name[len(slot.before) : len(name) - len(slot.after)] if member is not None and slot is not None else None
+    slot = _slot(aliases[0], member)
+    if member is None or slot is None:
+        return None
+    return slot.part if len(aliases) == 1 else name[len(slot.before) : len(name) - len(slot.after)]
 
 
 _Bundle: TypeAlias = tuple[str, tuple[Alias, ...]]
@@ -120,8 +158,9 @@ def _bundles(aliases: Sequence[Alias], members: Mapping[Alias, Member | None]) -
             families.setdefault((_names, slot.before, slot.after), []).append((alias, slot.part))
     for (inside, before, after), family in families.items():
         within = tuple(alias for alias, _ in family)
-        parts = [part for _, part in family]
-        bundles.append((f"{before}{{{inside(parts)}}}{after}" if len(parts) > 1 else within[0], within))
+        parts = list(dict.fromkeys(part for _, part in family))
+        varying = f"{{{inside(parts)}}}" if len(parts) > 1 else parts[0]
+        bundles.append((f"{before}{varying}{after}" if len(within) > 1 else within[0], within))
     return bundles
 
 
@@ -136,9 +175,9 @@ def _slot(alias: Alias, member: Member | None) -> _Slot | None:
     if _AMBIGUOUS.search(alias) or not alias.isprintable():
         return None
     if member is None:
-        return _Slot("", alias, "") if _NUMBERED.fullmatch(alias) else None
+        return _Slot("", alias, "") if _NUMBERED.fullmatch(alias) and not _RETIRED.search(alias) else None
     before, user, after = alias.rpartition(member.user)
-    return _Slot(before, user, after) if user else None
+    return _Slot(before, user, _RETIRED.sub(_ANY_RETIRED, after)) if user else None
 
 
 def _names(parts: list[str]) -> str:

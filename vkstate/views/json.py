@@ -12,11 +12,15 @@ from collections.abc import Mapping
 from typing import Final
 
 from vkstate.attributes import Json, Sealed, Sensitive, Unset, Value
+from vkstate.differences import is_protected
 from vkstate.errors import VkstateError
 from vkstate.executor.outcome import Applied, Failed, NotAttempted, Outcome, Result
-from vkstate.plan import Action, AttributeDiff, Change, Plan
+from vkstate.expiry import format_instant
+from vkstate.keys import RecordedKey
+from vkstate.plan import Action, AttributeDiff, Change, Plan, Reason
 from vkstate.views.exposure import exposure_document, exposure_of
-from vkstate.views.outcome import DONE, Command
+from vkstate.views.outcome import Command
+from vkstate.views.summary import Kind, Mode, has_moved, is_renewed, kind_of, shown_fingerprint
 
 FORMAT_VERSION: Final = 1
 """Of every document here; raised only when a field changes its meaning or goes."""
@@ -42,13 +46,16 @@ def values_document(values: Mapping[str, Value]) -> dict[str, Json]:
     return {path: value_document(values[path]) for path in sorted(values)}
 
 
-def plan_document(plan: Plan, *, proxy: str) -> dict[str, Json]:
+def plan_document(plan: Plan, *, proxy: str, mode: Mode = "apply", fingerprint: str | None = None) -> dict[str, Json]:
     """A plan in full. No-ops are counted in ``summary`` and left out of ``changes``.
 
     :param proxy: the proxy's url, without credentials.
+    :param mode: what the plan is for.
+    :param fingerprint: told of a plan that can be applied and changes anything, else null.
     """
     return {
         "format_version": FORMAT_VERSION,
+        "mode": mode,
         "proxy": proxy,
         "lineage": plan.lineage,
         "applicable": not plan.problems,
@@ -60,8 +67,20 @@ def plan_document(plan: Plan, *, proxy: str) -> dict[str, Json]:
         "warnings": [*plan.warnings],
         "unmanaged": plan.unmanaged,
         "left_out": [*plan.left_out],
+        "left_missing": [change.alias for change in _kept(plan, Reason.LEFT_MISSING)],
+        "retiring": [
+            {"alias": change.alias, **retired_document(change.recorded)}
+            for change in _kept(plan, Reason.RETIRING)
+            if change.recorded is not None
+        ],
         "exposure": exposure_document(exposure_of(plan)),
+        "fingerprint": shown_fingerprint(plan, fingerprint),
     }
+
+
+def _kept(plan: Plan, reason: Reason) -> list[Change]:
+    """The keys that nothing is done about, for this reason."""
+    return [change for change in plan.of(Action.NO_OP) if change.reason is reason]
 
 
 def _change_document(change: Change) -> dict[str, Json]:
@@ -75,7 +94,8 @@ def _change_document(change: Change) -> dict[str, Json]:
         "diffs": [_diff_document(diff) for diff in change.diffs],
         "declared": values_document(desired.declared) if desired is not None else None,
         "applied": values_document(recorded.applied) if recorded is not None else None,
-        "prevent_destroy": desired.prevent_destroy if desired is not None else False,
+        "prevent_destroy": desired is not None and is_protected(desired, recorded),
+        "becomes": _becomes_document(change.becomes),
     }
 
 
@@ -86,7 +106,37 @@ def _subject(change: Change) -> dict[str, Json]:
         "action": str(change.action),
         "workshop": member.workshop if member is not None else None,
         "user": member.user if member is not None else None,
+        "moved_from": change.recorded_as if has_moved(change) else None,
+        "retires": _retires_document(change),
     }
+
+
+def _retires_document(change: Change) -> dict[str, Json] | None:
+    """The old key of a replacement; ``spend`` is what it had spent when the plan was made."""
+    aside = change.retires
+    if aside is None:
+        return None
+    return {
+        "alias": aside.alias,
+        "token": aside.token,
+        "delete_after": retired_document(aside)["delete_after"],
+        "spend": change.live.spend if change.live is not None else None,
+    }
+
+
+def retired_document(record: RecordedKey) -> dict[str, Json]:
+    """Which key took the place of a retired one, and until when the retired one works; null where it is not known."""
+    retired = record.retired
+    ends = retired.delete_after if retired is not None else None
+    return {
+        "successor": retired.successor if retired is not None else None,
+        "delete_after": None if ends is None else format_instant(ends),
+    }
+
+
+def _becomes_document(record: RecordedKey | None) -> dict[str, Json] | None:
+    """What is recorded where nothing but the record changes."""
+    return None if record is None else {"status": record.status.value, **retired_document(record)}
 
 
 def _token(change: Change) -> str | None:
@@ -119,19 +169,27 @@ def result_event(result: Result) -> dict[str, Json]:
 
 
 def summary_event(outcome: Outcome, command: Command = "apply") -> dict[str, Json]:
-    """The last event of an apply or a destroy."""
+    """The last event of a run. ``moved`` and what follows it is counted among the actions before it."""
     return {
         "type": "summary",
         "format_version": FORMAT_VERSION,
         "command": command,
         "complete": outcome.complete,
         "interrupted": outcome.interrupted,
-        **{done: outcome.count(action) for action, done in DONE.items()},
+        **{action.done: outcome.count(action) for action in Action if action is not Action.NO_OP},
+        "moved": sum(has_moved(result.change) for result in outcome.applied),
+        "renewed": sum(is_renewed(result.change) for result in outcome.applied),
+        "imported": _count(outcome, Kind.IMPORT),
+        "released": _count(outcome, Kind.RELEASE),
         "failed": len(outcome.failed),
         "not_attempted": len(outcome.not_attempted),
         "remaining": outcome.remaining,
         "notices": [*outcome.notices],
     }
+
+
+def _count(outcome: Outcome, kind: Kind) -> int:
+    return sum(kind_of(result.change) is kind for result in outcome.applied)
 
 
 def outcome_events(outcome: Outcome, command: Command = "apply") -> str:

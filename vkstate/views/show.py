@@ -9,8 +9,8 @@ from typing import Final
 
 from vkstate.attributes import ALWAYS_SENSITIVE, UNSET, Json, Sealed, Sensitive, Value
 from vkstate.expiry import format_instant
-from vkstate.keys import LiveKey, Member, Recorded, RecordedKey
-from vkstate.views.json import FORMAT_VERSION, values_document
+from vkstate.keys import LiveKey, Member, Recorded, RecordedKey, Retired, Status
+from vkstate.views.json import FORMAT_VERSION, retired_document, values_document
 from vkstate.views.tables import cells, table
 from vkstate.views.values import PLAIN, Palette, Tone, in_order, value_text
 from vkstate.views.words import counted, escaped, expiry_text, money, spent
@@ -80,7 +80,7 @@ def state_text(recorded: Recorded, *, proxy: str | None, serial: int, now: datet
     rows = [
         (
             escaped(key.alias),
-            key.status.value,
+            _standing(key, now),
             escaped(key.member.workshop) if key.member is not None else "-",
             _end(key, now),
             "known" if key.token in recorded.known_values else "not known here",
@@ -91,10 +91,27 @@ def state_text(recorded: Recorded, *, proxy: str | None, serial: int, now: datet
     return "\n".join((title, "", *lines, "", f"{counted(len(rows), 'key')}.")) + "\n"
 
 
+def _standing(key: RecordedKey, now: datetime) -> str:
+    """One word for how a recorded key stands."""
+    if key.retired is not None:
+        return "retired"
+    if key.status is Status.READY and key.expires_at is not None and key.expires_at <= now:
+        return "expired"
+    return key.status.value
+
+
 def _end(key: RecordedKey, now: datetime) -> str:
-    if key.expires_at is None:
+    if key.status is Status.GONE:
+        return "-"
+    if (end := _last_instant(key)) is None:
         return "-" if key.created_at is None else "never"
-    return format_instant(key.expires_at) + (" (expired)" if key.expires_at <= now else "")
+    return format_instant(end) + (" (expired)" if end <= now else "")
+
+
+def _last_instant(key: RecordedKey) -> datetime | None:
+    """When a key's value works no longer: when it expires, or once its time is over, when it was replaced."""
+    ends = [end for end in (key.expires_at, key.retired.delete_after if key.retired is not None else None) if end]
+    return min(ends) if ends else None
 
 
 def key_text(
@@ -129,6 +146,8 @@ def _facts(key: ShownKey, now: datetime) -> dict[str, str]:
         facts["created"] = format_instant(key.created_at)
     if live is not None or key.created_at is not None or key.expires_at is not None:
         facts["expires"] = expiry_text(key.expires_at, now)
+    if recorded is not None and recorded.retired is not None:
+        facts["works until"] = _works_until(recorded.retired, now)
     if recorded is not None and recorded.pending_since is not None:
         facts["pending since"] = format_instant(recorded.pending_since)
     if live is not None:
@@ -142,12 +161,22 @@ def _facts(key: ShownKey, now: datetime) -> dict[str, str]:
     return facts
 
 
+def _works_until(retired: Retired, now: datetime) -> str:
+    if retired.delete_after is None:
+        return f"{escaped(retired.successor)} works"
+    return expiry_text(retired.delete_after, now)
+
+
 def _status(key: ShownKey) -> str:
-    if key.recorded is None:
+    """How a key stands, with what the proxy answered where it was asked."""
+    recorded = key.recorded
+    if recorded is None:
         return "not managed here"
-    return (
-        f"{key.recorded.status.value}, gone from the proxy" if key.asked and key.live is None else key.recorded.status
-    )
+    if recorded.status is Status.GONE and key.live is None:
+        return "gone: somebody else deleted it, and on_missing leaves it so"
+    successor = recorded.retired.successor if recorded.retired is not None else None
+    words = recorded.status.value if successor is None else f"retired: {escaped(successor)} has a new value"
+    return f"{words}, gone from the proxy" if key.asked and key.live is None else words
 
 
 def _spend(live: LiveKey) -> str:
@@ -219,6 +248,7 @@ def key_document(key: ShownKey) -> dict[str, Json]:
         "expires_at": _instant(key.expires_at),
         "pending_since": _instant(recorded.pending_since) if recorded is not None else None,
         "prevent_destroy": recorded.prevent_destroy if recorded is not None else False,
+        "retired": retired_document(recorded) if recorded is not None and recorded.retired is not None else None,
         "applied": values_document(recorded.applied) if recorded is not None else None,
         "live": _live_document(key),
     }

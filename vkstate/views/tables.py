@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Final
 
 GAP: Final = 2
@@ -14,21 +15,23 @@ NARROWEST: Final = 8
 
 def cells(text: str) -> int:
     """The terminal columns that a text takes: two for a wide character, none for a combining one."""
-    if text.isascii():
-        return len(text)
-    return sum(
-        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text
-    )
+    return len(text) if text.isascii() else sum(map(_cells_of, text))
+
+
+def _cells_of(char: str) -> int:
+    return 0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1
 
 
 def clipped(text: str, room: int) -> str:
     """A text cut to so many terminal columns, with an ellipsis where something is missing."""
     if cells(text) <= room:
         return text
-    kept = text
-    while kept and cells(kept) > room - 1:
-        kept = kept[:-1]
-    return kept + "…"
+    kept = 0
+    for column in accumulate(map(_cells_of, text)):
+        if column > room - 1:
+            break
+        kept += 1
+    return text[:kept] + "…"
 
 
 def table(

@@ -36,6 +36,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
+def verb(number: int, one: str, several: str) -> str:
+    """The form of a verb that goes with so many things."""
+    return one if number == 1 else several
+
+
 def and_others(number: int) -> str:
     """What follows a command that is told for the first of so many: it is to be typed once for each."""
     return f" (and so for the other {number - 1:,})" if number > 1 else ""

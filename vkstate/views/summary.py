@@ -1,0 +1,200 @@
+"""What is said of a plan as a whole: the line that sums it up, its problems, and what else is true of the keys."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final, Literal, TypeAlias
+
+from vkstate.expiry import format_instant
+from vkstate.keys import Alias, Member
+from vkstate.plan import Action, Cause, Change, Plan, Problem, Reason
+from vkstate.views.grouping import listing, members_of, without_alias
+from vkstate.views.words import and_others, counted, verb
+
+Mode: TypeAlias = Literal["apply", "destroy", "refresh", "import"]
+"""What a plan is for, and whose outcome is told. ``destroy`` desires nothing; ``refresh`` changes only the state."""
+
+
+class Kind(StrEnum):
+    """What a change counts as where changes are counted: its action, or a word that says more."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    REPLACE = "replace"
+    DELETE = "delete"
+    IMPORT = "import"
+    ADOPT = "adopt"
+    FORGET = "forget"
+    RELEASE = "release"
+    """Forgotten, to live on as nobody's."""
+
+
+_KINDS: Final[Mapping[Action, Kind]] = {
+    Action.CREATE: Kind.CREATE,
+    Action.UPDATE: Kind.UPDATE,
+    Action.REPLACE: Kind.REPLACE,
+    Action.DELETE: Kind.DELETE,
+    Action.ADOPT: Kind.ADOPT,
+    Action.FORGET: Kind.FORGET,
+}
+_SPECIAL: Final[Mapping[tuple[Action, Reason], Kind]] = {
+    (Action.ADOPT, Reason.IMPORTED): Kind.IMPORT,
+    (Action.FORGET, Reason.RELEASED): Kind.RELEASE,
+}
+_ALWAYS_COUNTED: Final[Mapping[Mode, tuple[Kind, ...]]] = {
+    "apply": (Kind.CREATE, Kind.UPDATE, Kind.REPLACE, Kind.DELETE),
+    "destroy": (Kind.DELETE,),
+    "refresh": (Kind.UPDATE, Kind.FORGET),
+    "import": (Kind.IMPORT,),
+}
+
+
+def kind_of(change: Change) -> Kind:
+    """What an effective change counts as."""
+    return _SPECIAL.get((change.action, change.reason), _KINDS[change.action])
+
+
+def has_moved(change: Change) -> bool:
+    """Whether the key goes on under another alias."""
+    return change.recorded_as != change.alias
+
+
+def is_renewed(change: Change) -> bool:
+    """Whether the key is given time again."""
+    return any(diff.cause is Cause.RENEWED for diff in change.diffs)
+
+
+def summary_line(plan: Plan, *, mode: Mode = "apply") -> str:
+    """``Plan: 25 to create, 1 to update, 0 to replace, 2 to delete.``, or that nothing is to be done."""
+    if not plan.effective:
+        return _nothing(plan, mode)
+    if mode == "refresh":
+        return f"Plan: the state would {_accepted(plan)}."
+    counts = Counter(kind_of(change) for change in plan.effective)
+    shown = counted_kinds(counts, "apply" if mode == "destroy" else mode)
+    return f"Plan: {', '.join(f'{counts[kind]:,} to {kind}' for kind in shown)}."
+
+
+def counted_kinds(counts: Mapping[Kind, int], mode: Mode) -> list[Kind]:
+    """The kinds to be counted in a line: those that a reader looks for there, and those that there are any of."""
+    return [kind for kind in Kind if kind in _ALWAYS_COUNTED[mode] or counts.get(kind)]
+
+
+def _nothing(plan: Plan, mode: Mode) -> str:
+    match mode:
+        case "apply":
+            return "No changes. The proxy matches the configuration."
+        case "refresh":
+            return "No changes. The state matches the proxy."
+        case "import":
+            return "Nothing to import."
+        case "destroy":
+            known = plan.changes or plan.left_out
+            return "Nothing to destroy." if known else "Nothing to destroy: no key is recorded."
+
+
+def _accepted(plan: Plan) -> str:
+    """``accept 3 changes and forget 1 key``."""
+    done = [(action, plan.counts[action]) for action in _KINDS if plan.counts[action]]
+    parts = [
+        f"accept {counted(number, 'change')}" if action is Action.UPDATE else f"{action} {counted(number, 'key')}"
+        for action, number in done
+    ]
+    return " and ".join(part for part in (", ".join(parts[:-1]), parts[-1]) if part)
+
+
+def refusal_line(plan: Plan) -> str | None:
+    """That a plan cannot be applied; None where it can."""
+    if not plan.problems:
+        return None
+    return f"This plan cannot be applied: {counted(len(plan.problems), 'problem')} must be solved first."
+
+
+def shown_fingerprint(plan: Plan, fingerprint: str | None) -> str | None:
+    """The fingerprint where there is anything that it could be expected of: changes, and no problem."""
+    return fingerprint if plan.effective and not plan.problems else None
+
+
+@dataclass(frozen=True)
+class ToldProblem:
+    """What is the same for several keys, said once."""
+
+    detail: str
+    hint: str
+
+
+def told_problems(problems: Sequence[Problem], members: Mapping[Alias, Member]) -> tuple[ToldProblem, ...]:
+    """The problems in their order; what is the same for several keys names them together.
+
+    :param members: who is a member of what, so that keys can be named in groups.
+    """
+    alike: dict[tuple[bool, str, str], list[Problem]] = {}
+    for problem in problems:
+        known = problem.alias is not None
+        texts = [without_alias(text, problem.alias or "\0") for text in (problem.detail, problem.hint)]
+        alike.setdefault((known, texts[0], texts[1]), []).append(problem)
+    told = []
+    for (_, detail, hint), same in alike.items():
+        aliases = {problem.alias for problem in same if problem.alias is not None}
+        if aliases:
+            name = listing(aliases, members)
+            detail = detail.replace("\0", name) if "\0" in detail else f"{name}: {detail}"
+        told.append(ToldProblem(detail, same[0].hint + (and_others(len(aliases)) if "\0" in hint else "")))
+    return tuple(told)
+
+
+def remarks(plan: Plan) -> tuple[str, ...]:
+    """What else is true of the keys and of this plan, in full sentences."""
+    members = members_of(plan)
+    lines = []
+    if unsettled := _unchanged(plan, Reason.UNSETTLED):
+        number, names = len(unsettled), listing(unsettled, members)
+        lines.append(
+            f"{counted(number, 'record')} {verb(number, 'is', 'are')} kept for now: {names} ({Reason.UNSETTLED})."
+        )
+    if missing := _unchanged(plan, Reason.LEFT_MISSING):
+        number, names = len(missing), listing(missing, members)
+        lines.append(f"{counted(number, 'key')} {verb(number, 'is', 'are')} missing on the proxy and left so: {names}.")
+    lines += _retiring(plan, members)
+    if plan.left_out:
+        number, names = len(plan.left_out), listing(plan.left_out, members)
+        lines.append(f"{counted(number, 'key')} {verb(number, 'is', 'are')} left out, as the targets ask: {names}.")
+    if plan.unmanaged:
+        lines.append(
+            f"{counted(plan.unmanaged, 'other key')} on the proxy {verb(plan.unmanaged, 'is', 'are')} not managed here."
+        )
+    return tuple(lines)
+
+
+def _unchanged(plan: Plan, reason: Reason) -> list[Alias]:
+    return [change.alias for change in plan.of(Action.NO_OP) if change.reason is reason]
+
+
+def _retiring(plan: Plan, members: Mapping[Alias, Member]) -> list[str]:
+    """The retired keys that stay, apart from those whose replacement this plan tells of."""
+    told = {change.retires.alias for change in plan.changes if change.retires is not None}
+    timed: list[tuple[Alias, datetime]] = []
+    waiting: list[Alias] = []
+    for change in plan.of(Action.NO_OP):
+        retired = change.recorded.retired if change.recorded is not None else None
+        if retired is None or change.reason is not Reason.RETIRING or change.alias in told:
+            continue
+        if retired.delete_after is None:
+            waiting.append(change.alias)
+        else:
+            timed.append((change.alias, retired.delete_after))
+    lines = []
+    if timed:
+        number, names = len(timed), listing((alias for alias, _ in timed), members)
+        first, last = (format_instant(end) for end in (min(end for _, end in timed), max(end for _, end in timed)))
+        until = f" until {last}" if first == last else f", the first until {first}, the last until {last}"
+        lines.append(f"{counted(number, 'retired key')} still {verb(number, 'has', 'have')} time: {names}{until}.")
+    if waiting:
+        number, names = len(waiting), listing(waiting, members)
+        works = verb(number, "the key that takes its place works", "the keys that take their places work")
+        lines.append(f"{counted(number, 'retired key')} {verb(number, 'stays', 'stay')} until {works}: {names}.")
+    return lines
