@@ -40,6 +40,7 @@ _FORMS: Final = (
     (_VALUE, "sk-…"),
     (re.compile(r"sk-\.\.\.[A-Za-z0-9_-]{4}"), "sk-...XXXX"),
     (re.compile(r"[0-9a-f]{64}"), "TOKEN"),
+    (re.compile(r"(?<=\.retired-)[0-9a-f]{8}\b"), "TOKEN"),
     (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "LINEAGE"),
     (re.compile(r'"[0-9a-f]{16}"'), '"ID"'),
     (re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(\.[0-9]{3})?Z"), "INSTANT"),

@@ -26,6 +26,8 @@ PROJECTS: Final = {
     "roster": ["prompt-course-p01", "prompt-course-p02", "prompt-course-p03", "prompt-course-p04"],
     "many-projects/chatbot": ["chatbot-production", "chatbot-staging"],
     "many-projects/data-team": ["data-team-analyst", "data-team-engineer", "data-team-scientist"],
+    "from-terraform": ["billing-service", "prompt-course-p01", "prompt-course-p02", "prompt-course-p03"],
+    "from-ansible": ["my-dev-project", *(f"ai-workshop-2024-participant{number}" for number in range(1, 26))],
 }
 """By directory, the aliases of its keys."""
 
@@ -74,7 +76,9 @@ def test_from_nothing_to_nothing(name: str, aliases: list[str], copied: Path, vk
     vkstate(project, "init")
     assert (project / ".gitignore").read_bytes() == ignored == b".vkstate/\n"
     assert (project / "vkstate.yaml").read_bytes() == config
-    assert vkstate(project, "plan").endswith(f"Plan: {count} to create, 0 to update, 0 to replace, 0 to delete.\n")
+    planned, _, fingerprint = vkstate(project, "plan").rpartition("Fingerprint: ")
+    assert planned.endswith(f"Plan: {count} to create, 0 to update, 0 to replace, 0 to delete.\n")
+    assert re.fullmatch("[0-9a-f]{64}\n", fingerprint)
     applied = vkstate(project, "apply", "--auto-approve")
     assert applied.endswith(f"Apply complete! {count} created, 0 updated, 0 replaced, 0 deleted.\n")
 
