@@ -209,7 +209,7 @@ def _sides_text(sides: Mapping[str, Json]) -> str:
 def _value_text(value: Json) -> str:
     if value == HIDDEN:
         return "(sensitive)"
-    text = _fit(json.dumps(value, ensure_ascii=False))
+    text = "(none)" if value is None else _fit(json.dumps(value, ensure_ascii=False))
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 

@@ -16,9 +16,10 @@ from typer.core import TyperGroup
 
 from vkstate.cli.app import app, run
 from vkstate.config.schema.attributes import BudgetLimit, KeyAttributes, Lifecycle, VectorStoreIndex
-from vkstate.config.schema.base import Strict
+from vkstate.config.schema.base import Strict, fields_of
 from vkstate.config.schema.document import Document
 from vkstate.config.schema.proxy import KubernetesSecret, MasterKeyPlace, Proxy
+from vkstate.config.schema.transitions import Moved, Removed, Safety
 from vkstate.config.schema.variables import Variable
 from vkstate.config.schema.workshops import Workshop
 
@@ -32,6 +33,9 @@ TABLES: Final[Mapping[str, tuple[type[Strict], type[Strict] | None]]] = {
     "kubernetes": (KubernetesSecret, None),
     "variable": (Variable, None),
     "workshop": (Workshop, KeyAttributes),
+    "moved": (Moved, None),
+    "removed": (Removed, None),
+    "safety": (Safety, None),
     "attributes": (KeyAttributes, None),
     "budget_limits": (BudgetLimit, None),
     "vector_store_indexes": (VectorStoreIndex, None),
@@ -109,9 +113,10 @@ def field_table(name: str) -> str:
     schema = model.model_json_schema()
     required = schema.get("required", [])
     lines = ["| field | type | meaning |", "|---|---|---|"]
+    fields = fields_of(model)
     for field, inner in schema["properties"].items():
         if known is None or field not in known.model_fields:
-            told = model.model_fields[field].description or str(model.model_fields[field].annotation.__doc__)
+            told = fields[field].description or str(fields[field].annotation.__doc__)
             meaning = _meaning(told, inner.get("default"), required=field in required)
             lines.append(f"| `{field}` | {_escaped(type_words(inner))} | {_escaped(meaning)} |")
     return "\n".join(lines) + "\n"
@@ -140,6 +145,8 @@ def type_words(schema: JsonSchemaValue) -> str:
         return "instant"
     if schema.get("pattern") in _PATTERNS:
         return _PATTERNS[schema["pattern"]]
+    if isinstance(schema["type"], list):
+        return _KINDS["string"]
     if schema["type"] == "array":
         return f"list of {_plural(type_words(schema['items']))}"
     if schema["type"] == "object" and schema.get("additionalProperties"):

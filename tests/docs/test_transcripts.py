@@ -52,8 +52,8 @@ def _shown_in() -> list[Path]:
 @pytest.mark.parametrize("page", _shown_in(), ids=lambda page: str(page.relative_to(ROOT)))
 def test_pages_show_what_really_happens(page: Path) -> None:
     found = answers(page.read_text(encoding="utf-8"))
-    shown = {answer.step.command: normal(answer.step.shown) for answer in found}
-    assert {answer.step.command: normal(answer.text) for answer in found} == shown, "python -m tests.docs"
+    shown = [(answer.step.command, normal(answer.step.shown)) for answer in found]
+    assert [(answer.step.command, normal(answer.text)) for answer in found] == shown, "python -m tests.docs"
 
 
 def _snippets() -> list[Block]:

@@ -87,10 +87,10 @@ NEW_STAMP = Stamp(LINEAGE, "0123456789abcdef").form()
         ),
         (released("key"), "(lives on as nobody's)"),
         (left_missing("key"), "(missing on the proxy, and left so by on_missing)"),
-        (imported("key"), "(imported) metadata.vkstate: - → our mark (config changed)"),
+        (imported("key"), "(imported)"),
         (
             imported("key", diff("max_budget", 20, 50)),
-            "(imported) max_budget: 20 → 50, metadata.vkstate: - → our mark (config changed)",
+            "(imported) max_budget: 20 → 50 (config changed)",
         ),
         (
             replace(imported("key"), reason=Reason.TAKEN, diffs=()),
@@ -98,7 +98,7 @@ NEW_STAMP = Stamp(LINEAGE, "0123456789abcdef").form()
         ),
         (
             update("key", diff("duration", "2026-11-01T00:00:00Z", "30d", Cause.RENEWED)),
-            "duration: 2026-11-01T00:00:00Z → 30d (renewed)",
+            "expires_at: 2026-11-01T00:00:00Z → 30d from now (renewed)",
         ),
         (
             seen("key", diff("max_budget", 10, 999, Cause.OUTSIDE, already_live=True)),

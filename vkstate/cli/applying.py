@@ -192,7 +192,9 @@ def _execute(project: Project, run: Run, result: Planned) -> int:
                 proxy=result.proxy,
                 journal=journal,
                 parallelism=run.parallelism or project.config.proxy.parallelism,
-                observer=observer(project) if result.plan.effective else Silent(),
+                observer=observer(project)
+                if any(change.needs_request for change in result.plan.effective)
+                else Silent(),
                 stop=stop,
             )
     except KeyboardInterrupt:

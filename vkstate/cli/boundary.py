@@ -85,9 +85,13 @@ def _usage(error: Exception, arguments: Sequence[str]) -> int:
     if type(error).__name__ == "NoArgsIsHelpError" and context is not None:
         print(context.get_help(), file=sys.stderr)  # noqa: T201 - the boundary speaks
         return int(ExitCode.USAGE)
+    from vkstate.cli.newcomers import meant
+
     path = context.command_path if context is not None else "vkstate"
     message = error.format_message()  # type: ignore[attr-defined]  # Click's, see above
-    return _said(WrongUsage(message, hint=f"{path} --help"), arguments)
+    known = {option for param in context.command.params for option in param.opts} if context is not None else set()
+    hint = meant(arguments, known) or f"{path} --help"
+    return _said(WrongUsage(message.replace("Value error, ", ""), hint=hint), arguments)
 
 
 def _said(error: VkstateError, arguments: Sequence[str]) -> int:

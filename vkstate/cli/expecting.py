@@ -11,6 +11,7 @@ from vkstate.errors import ExitCode, VkstateError
 from vkstate.fingerprint import Entry, differences_between, entries, fingerprint
 from vkstate.keys import Alias
 from vkstate.plan import Plan
+from vkstate.urls import canonical_url
 
 _FINGERPRINT: Final = re.compile(r"[0-9a-f]{64}")
 _MOST_NAMED: Final = 10
@@ -31,14 +32,37 @@ class WrongFingerprint(VkstateError):
 
 
 @dataclass(frozen=True)
+class Origin:
+    """What a saved plan was made for, and what it does about each key."""
+
+    proxy: str
+    lineage: str
+    entries: Mapping[Alias, Entry]
+
+    def foreign(self, plan: Plan, proxy: str) -> str | None:
+        """That it was made for something else than this, in a sentence."""
+        if canonical_url(self.proxy) != canonical_url(proxy):
+            return f"It was saved for another proxy, {self.proxy}."
+        if self.lineage != plan.lineage:
+            return f"It was saved for another state, with the lineage {self.lineage}."
+        return None
+
+    def differences(self, plan: Plan) -> list[str]:
+        """Where a plan differs, the first of many."""
+        sentences = differences_between(self.entries, entries(plan))
+        more = len(sentences) - _MOST_NAMED
+        return [*sentences[:_MOST_NAMED], *([f"And {more} more."] if more > 0 else [])]
+
+
+@dataclass(frozen=True)
 class Expected:
     """The plan that may be carried out, and no other.
 
-    ``entries`` are those of the saved plan, to say where another differs; None where only the fingerprint is known.
+    ``origin`` is the saved plan itself, to say where another differs; None where only the fingerprint is known.
     """
 
     fingerprint: str
-    entries: Mapping[Alias, Entry] | None = field(default=None, repr=False)
+    origin: Origin | None = field(default=None, repr=False)
 
     def check(self, plan: Plan, proxy: str) -> None:
         """Let this very plan pass.
@@ -47,20 +71,18 @@ class Expected:
         :raises PlanStale: it is another; nothing was sent.
         """
         now = fingerprint(plan, proxy)
-        if now == self.fingerprint:
-            return
+        if now != self.fingerprint:
+            raise PlanStale(self._detail(plan, proxy, now), hint="plan again, and have that one reviewed: vkstate plan")
+
+    def _detail(self, plan: Plan, proxy: str, now: str) -> str:
+        foreign = self.origin.foreign(plan, proxy) if self.origin else None
+        if foreign:
+            return f"{foreign} Nothing was sent."
         if not plan.effective and not plan.problems:
-            detail = "There is nothing to do any more: perhaps it was applied already. Nothing was sent."
-        elif self.entries is None:
-            detail = f"The plan that would be carried out now is the one above, with the fingerprint {now}."
-        else:
-            sentences = differences_between(self.entries, entries(plan))
-            shown = [
-                *sentences[:_MOST_NAMED],
-                *([f"And {len(sentences) - _MOST_NAMED} more."] * (len(sentences) > _MOST_NAMED)),
-            ]
-            detail = "\n".join(["It would now be another one. Nothing was sent.", *shown])
-        raise PlanStale(detail, hint="plan again, and have that one reviewed: vkstate plan")
+            return "There is nothing to do any more: perhaps it was applied already. Nothing was sent."
+        if self.origin is None:
+            return f"The plan that would be carried out now is the one above, with the fingerprint {now}."
+        return "\n".join(["It would now be another one. Nothing was sent.", *self.origin.differences(plan)])
 
 
 def expected_fingerprint(text: str) -> Expected:

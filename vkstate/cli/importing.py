@@ -236,8 +236,12 @@ class Import:
             if change.live and self.project.store.value_of(change.live.token) is None
         ]
         if unknown:
-            what = "The value of 1 imported key is" if len(unknown) == 1 else f"The values of {len(unknown):,} keys are"
-            say(f"note: {what} not known here: {listing(unknown, {})}. To have them kept: --values FILE.csv.")
+            keys = counted(len(unknown), "imported key")
+            values = "value of {} is" if len(unknown) == 1 else "values of {} are"
+            say(
+                f"note: The {values.format(keys)} not known here: {listing(unknown, {})}. To have them kept: --values "
+                "FILE.csv."
+            )
 
 
 def _entries(number: int) -> str:

@@ -59,12 +59,15 @@ def plan(
     """
     from vkstate.cli.planning import planned
     from vkstate.cli.project import Project
-    from vkstate.cli.saving import options_of, save_plan
+    from vkstate.cli.saving import check_place, options_of, save_plan
     from vkstate.cli.showing import show_plan, show_plan_as_markdown, show_plan_document
+    from vkstate.cli.terminal import say
     from vkstate.cli.wishing import mode_of, wish
 
     asked = wish(target, exclude, allow_deletes, replace, grace, renew, adopt_replaced, refresh_only, destroy)
     project = Project(shared)
+    if out:
+        check_place(out)
     project.bound()
     project.in_git(writing=False)
     with project.connected() as connection:
@@ -78,6 +81,8 @@ def plan(
         case Format.JSON:
             show_plan_document(project, result.plan, mode)
     if result.plan.problems:
+        if out:
+            say("The plan was not saved, since it cannot be applied.")
         return ExitCode.ERROR
     if out:
         save_plan(project, result.plan, asked, out)

@@ -212,7 +212,7 @@ def _shown(project: Project, outcome: _Outcome) -> Iterator[str]:
     yield ""
     yield from _differences(outcome)
     yield ""
-    yield "Rebuilt: what is recorded as applied is what the proxy holds now."
+    yield "What is recorded as applied is what the proxy holds now, whatever was applied before."
     if before is not None and before.lineage != state.lineage:
         yield (
             f"The state so far is of another lineage, {escaped(before.lineage)}, and gives way with all that it "

@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import ClassVar
 
-from vkstate.cli.expecting import Expected
+from vkstate.cli.expecting import Expected, Origin
 from vkstate.cli.planning import Wish
 from vkstate.cli.project import Project
 from vkstate.cli.terminal import say
@@ -16,13 +16,36 @@ from vkstate.fingerprint import entries, fingerprint
 from vkstate.plan import Plan
 from vkstate.state.durable import durable_write
 from vkstate.targets import Selection
-from vkstate.views.plan_file import PlanOptions, SavedPlan, plan_file_text, read_plan_file
+from vkstate.views.plan_file import NotAPlanFile, PlanOptions, SavedPlan, UnreadablePlan, plan_file_text, read_plan_file
 
 
 class PlanFileUnreadable(VkstateError):
     """The plan file cannot be read from the disk."""
 
     summary: ClassVar[str] = "the plan file cannot be read"
+
+
+class OtherFile(VkstateError):
+    """A plan is to be saved where something else stands: a slip would cost the state."""
+
+    summary: ClassVar[str] = "the plan is not saved over another file"
+
+
+def check_place(path: Path) -> None:
+    """See that a plan may be saved there: over an older one, or where nothing is.
+
+    :raises OtherFile: something else stands there.
+    """
+    if not path.exists():
+        return
+    try:
+        usable = path.is_file() and bool(load_saved(path))
+    except UnreadablePlan as error:
+        usable = not isinstance(error, NotAPlanFile)  # a damaged one goes as well, and a newer one
+    except PlanFileUnreadable:
+        usable = False
+    if not usable:
+        raise OtherFile(f"{path} exists, and is no saved plan.", hint="name another file: vkstate plan --out FILE")
 
 
 def save_plan(project: Project, plan: Plan, wish: Wish, path: Path) -> None:
@@ -84,4 +107,4 @@ def load_plan(path: Path) -> tuple[Wish, Expected]:
         adopt_replaced=options.adopt_replaced,
         refresh_only=options.refresh_only,
     )
-    return wish, Expected(saved.fingerprint, saved.entries)
+    return wish, Expected(saved.fingerprint, Origin(saved.proxy, saved.lineage, saved.entries))

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import typer
 
 from vkstate.cli.options import AsJson
+from vkstate.cli.plan import Format
 from vkstate.cli.shared import Shared
+from vkstate.errors import ExitCode, VkstateError
+
+
+class NoMarkdown(VkstateError):
+    """The keys of a project are to be written as markdown, which only plans are."""
+
+    summary: ClassVar[str] = "only a saved plan is written as markdown"
+    exit_code: ClassVar[ExitCode] = ExitCode.USAGE
 
 
 def show(
@@ -17,14 +26,22 @@ def show(
     planfile: Annotated[
         Path | None, typer.Argument(metavar="[PLANFILE]", help="Show this plan of 'vkstate plan --out' instead.")
     ] = None,
+    format_: Annotated[
+        Format, typer.Option("--format", help="How to write it; markdown only of a plan.")
+    ] = Format.TEXT,
     as_json: AsJson = False,
 ) -> int:
     """Show which keys this project owns, or a saved plan.
 
     The keys as the state records them: nothing is asked of the proxy.
     """
+    written = Format.JSON if as_json else format_
     if planfile is not None:
-        return _show_plan(shared, planfile, as_json=as_json)
+        return _show_plan(shared, planfile, written)
+    if written is Format.MARKDOWN:
+        raise NoMarkdown(
+            "Without a PLANFILE the keys are shown, as text or as JSON.", hint="vkstate show --format json"
+        )
     from datetime import UTC, datetime
 
     from vkstate.cli.project import Project
@@ -37,7 +54,7 @@ def show(
     state = project.state
     keys = {alias: state.keys[alias] for alias in sorted(state.keys, key=natural_order)}
     recorded = Recorded(state.lineage, keys, project.store.tokens())
-    if as_json:
+    if written is Format.JSON:
         sys.stdout.write(dumped(state_document(recorded, proxy=state.proxy, serial=state.serial)))
     else:
         now = datetime.now(UTC)
@@ -45,12 +62,18 @@ def show(
     return 0
 
 
-def _show_plan(shared: Shared, path: Path, *, as_json: bool) -> int:
+def _show_plan(shared: Shared, path: Path, written: Format) -> int:
     from vkstate.cli.project import Project
     from vkstate.cli.saving import load_saved
     from vkstate.views.json import dumped
 
     Project(shared)  # which enters the directory that -C names
     saved = load_saved(path)
-    sys.stdout.write(dumped(saved.document) if as_json else saved.verbose if shared.verbose else saved.text)
+    match written:
+        case Format.JSON:
+            sys.stdout.write(dumped(saved.document))
+        case Format.MARKDOWN:
+            sys.stdout.write(saved.markdown)
+        case Format.TEXT:
+            sys.stdout.write(saved.verbose if shared.verbose else saved.text)
     return 0

@@ -9,8 +9,10 @@ import typer
 
 from vkstate.cli.options import AsJson, AutoApprove, DryRun, Globs, LockTimeout, complete_alias
 from vkstate.cli.shared import Shared
+from vkstate.cli.terminal import say
 
 if TYPE_CHECKING:
+    from vkstate.cli.project import Project
     from vkstate.plan import Plan
 
 
@@ -88,10 +90,20 @@ def move_key(
     move = Move(source, target, "vkstate state mv")
     run = Run("state mv", "apply", auto_approve=auto_approve, as_json=as_json, lock_timeout=lock_timeout, dry=dry_run)
 
+    _say_declared(project, source)
+
     def question(plan: Plan) -> str:
         return f"Rename {_keys(plan)} on {project.config.proxy.url}?"
 
     return carry_out(project, run, lambda connection: planned_move(project, connection, move), question)
+
+
+def _say_declared(project: Project, source: str) -> None:
+    """Say that the config has the old name still: the next plan would make a key under it, and delete the other."""
+    config = project.config
+    workshops = {f"workshop:{key.member.workshop}" for key in config.keys if key.member}
+    if source in workshops or any(key.alias == source for key in config.keys):
+        say(f"warning: {project.config_path} still declares {source}: rename it there as well, before the next apply.")
 
 
 def remove_key(

@@ -8,9 +8,9 @@ from typing import Final
 
 from vkstate.attributes import Value
 from vkstate.differences import ALIAS_PATH, STAMP_PATH, WORKSHOP_PATH, is_protected
-from vkstate.expiry import format_instant
+from vkstate.expiry import NEVER, format_instant
 from vkstate.keys import Alias, RecordedKey, Status
-from vkstate.plan import Action, AttributeDiff, Change, Reason
+from vkstate.plan import Action, AttributeDiff, Cause, Change, Reason
 from vkstate.views.grouping import personal
 from vkstate.views.summary import has_moved
 from vkstate.views.values import Tone, assignment, change_text, in_order, value_text
@@ -130,10 +130,11 @@ def _new_successor(change: Change) -> Alias | None:
 
 def _diff_items(change: Change, person: str | None) -> list[Item]:
     """``max_budget: 999 → 10``, with why; where it is the same for all of them, it is said once."""
-    notes = [_note(change, diff) for diff in change.diffs]
+    told = [diff for diff in change.diffs if not _goes_without_saying(change, diff)]
+    notes = [_note(change, diff) for diff in told]
     said_once = len(set(notes)) == 1
     items: list[Item] = []
-    for number, (diff, note) in enumerate(zip(change.diffs, notes, strict=True), start=1):
+    for number, (diff, note) in enumerate(zip(told, notes, strict=True), start=1):
         sides = _short_sides(diff)
         if diff.path in _PERSONAL:
             sides = personal(sides, change.member, person)
@@ -144,8 +145,15 @@ def _diff_items(change: Change, person: str | None) -> list[Item]:
     return items
 
 
+def _goes_without_saying(change: Change, diff: AttributeDiff) -> bool:
+    """Whether a difference is what its action consists in: a key that is imported gets our mark."""
+    return change.action is Action.ADOPT and change.recorded is None and diff.path == STAMP_PATH
+
+
 def _short_sides(diff: AttributeDiff) -> str:
     sides = (diff.before, diff.after)
+    if _is_given_time(diff):
+        return f"{value_text(diff.before)} → {value_text(diff.after)} from now"
     if diff.path == STAMP_PATH and not all(isinstance(side, dict) for side in sides):
         return " → ".join("our mark" if isinstance(side, dict) else value_text(side) for side in sides)
     return change_text(*sides, full=diff.path in _WHOLE)
@@ -153,7 +161,12 @@ def _short_sides(diff: AttributeDiff) -> str:
 
 def _label(diff: AttributeDiff) -> str:
     """What stands for a path: ``lifecycle`` is left out, as of a new key."""
-    return escaped(diff.path.removeprefix(_STATE_ONLY))
+    return "expires_at" if _is_given_time(diff) else escaped(diff.path.removeprefix(_STATE_ONLY))
+
+
+def _is_given_time(diff: AttributeDiff) -> bool:
+    """Whether a duration begins anew: an instant is to be followed by a length of time."""
+    return diff.path == "duration" and diff.cause is Cause.RENEWED and diff.after != NEVER
 
 
 def _note(change: Change, diff: AttributeDiff) -> str:
@@ -190,7 +203,9 @@ def block_rows(change: Change) -> dict[str, str]:
         values = change.desired.declared
     rows.update({escaped(path): value_text(values[path], full=True) for path in in_order(values)})
     for diff in change.diffs:
-        rows[_label(diff)] = f"{change_text(diff.before, diff.after, full=True)} {_note(change, diff)}"
+        given = _is_given_time(diff)
+        sides = _short_sides(diff) if given else change_text(diff.before, diff.after, full=True)
+        rows[_label(diff)] = f"{sides} {_note(change, diff)}"
     if change.action is Action.CREATE and change.desired is not None and is_protected(change.desired, change.recorded):
         rows["prevent_destroy"] = "true"
     return rows | (_old_key_rows(change) if change.action is Action.REPLACE else _key_rows(change))

@@ -86,8 +86,12 @@ def counted_kinds(counts: Mapping[Kind, int], mode: Mode) -> list[Kind]:
 
 def _nothing(plan: Plan, mode: Mode) -> str:
     match mode:
+        case "apply" if plan.left_out:
+            return "No changes to what the targets name."
         case "apply":
             return "No changes. The proxy matches the configuration."
+        case "refresh" if plan.left_out:
+            return "No changes to what the targets name."
         case "refresh":
             return "No changes. The state matches the proxy."
         case "import":
