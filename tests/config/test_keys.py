@@ -9,7 +9,13 @@ from vkstate.attributes import ATTRIBUTES, EXPIRY_PATHS
 from vkstate.config.aliases import alias_problem
 from vkstate.config.schema.attributes import KeyAttributes
 from vkstate.config.schema.keys import Defaults, Key
-from vkstate.keys import Alias, DesiredKey
+from vkstate.keys import Alias, DesiredKey, OnMissing
+from vkstate.safety import Limits
+
+NO_MODELS = (
+    "is missing: name the models that the key may use, here or in defaults, or write [all-proxy-models] where all are "
+    "meant"
+)
 
 
 def test_the_fields_of_the_config_are_the_attributes_and_each_is_described() -> None:
@@ -50,10 +56,63 @@ def test_a_key_overrides_the_defaults_and_adds_to_their_metadata(project: Projec
         "metadata.own": None,
         "duration": "never",
     }
-    assert [(key.prevent_destroy, sorted(key.ignore_changes)) for key in keys.values()] == [
-        (True, ["models"]),
-        (False, ["models"]),
-        (True, ["expires_at", "metadata.own"]),
+    assert {alias: (key.prevent_destroy, sorted(key.ignore_changes)) for alias, key in keys.items()} == {
+        "one": (True, ["models"]),
+        "two": (True, ["expires_at", "metadata.own"]),
+        "three": (False, ["models"]),
+    }
+
+
+def test_what_is_unsaid_of_the_lifecycle_is_not_false(project: Project) -> None:
+    keys = project.keys(
+        "defaults: {models: [m], lifecycle: {on_missing: forget, ignore_changes: [models]}}\n"
+        "keys:\n"
+        "  k1:\n"
+        "  k2: {lifecycle: {prevent_destroy: false, ignore_changes: null}}\n"
+        "  k3: {lifecycle: {on_missing: error}}\n"
+        "  k4: {lifecycle: }\n"
+    )
+
+    assert [(key.prevent_destroy, key.ignore_changes, key.on_missing) for key in keys.values()] == [
+        (None, frozenset({"models"}), OnMissing.FORGET),
+        (False, frozenset(), OnMissing.FORGET),
+        (None, frozenset({"models"}), OnMissing.ERROR),
+        (None, frozenset({"models"}), OnMissing.FORGET),
+    ]
+    assert project.keys("keys: {dev: {models: [m]}}\n")["dev"].on_missing is OnMissing.RECREATE
+
+
+def test_every_way_of_on_missing_can_be_declared(project: Project) -> None:
+    text = "".join(f"  k-{way}: {{models: [m], lifecycle: {{on_missing: {way}}}}}\n" for way in OnMissing)
+
+    assert {key.on_missing for key in project.keys(f"keys:\n{text}").values()} == set(OnMissing)
+
+
+def test_a_bad_lifecycle_hides_nothing_else_that_is_wrong(project: Project) -> None:
+    assert project.problems(
+        "defaults: {lifecycle: {on_missing: never}}\n"
+        "keys:\n"
+        "  dev: {lifecycle: {prevent_destory: true}, auto_rotate: true, max_budget: -1}\n"
+        "  bot: {lifecycle: [], auto_rotate: true}\n"
+        "workshops:\n"
+        "  w: {count: 1, lifecycle: {prevent_destroy: ~}, overrides: {user1: {lifecycle: x, blocked: 1}}}\n"
+    ) == [
+        ("vkstate.yaml:2:24: defaults.lifecycle.on_missing: must be recreate, forget or error: it is 'never'"),
+        "vkstate.yaml:4:21: keys.dev.lifecycle.prevent_destory: unknown field; did you mean prevent_destroy?",
+        "vkstate.yaml:4:64: keys.dev.max_budget: must not be negative: it is -1",
+        f"vkstate.yaml:5:3: keys.bot.models: {NO_MODELS}",
+        "vkstate.yaml:5:9: keys.bot.lifecycle: must be a mapping of names and values, not a list",
+        (
+            "vkstate.yaml:5:24: keys.bot.auto_rotate: needs a rotation_interval beside it: "
+            "LiteLLM drops one without the other"
+        ),
+        f"vkstate.yaml:7:3: workshops.w.models: {NO_MODELS}",
+        "vkstate.yaml:7:29: workshops.w.lifecycle.prevent_destroy: must be true or false, not nothing",
+        (
+            "vkstate.yaml:7:70: workshops.w.overrides.user1.lifecycle: must be a mapping of names and values, "
+            "not the text 'x'"
+        ),
+        "vkstate.yaml:7:84: workshops.w.overrides.user1.blocked: must be true or false, not the number 1",
     ]
 
 
@@ -87,6 +146,13 @@ keys:
     model_rpm_limit: {z: 7}
     tpm_limit_type: dynamic
     rpm_limit_type: best_effort_throughput
+    mcp_rpm_limit: {s: 8}
+    tag_rpm_limit: {t: 9}
+    default_estimated_output_tokens: 100
+    default_estimated_output_tokens_per_model: {z: 200}
+    throttle_on_budget_exceeded: true
+    end_user_budget_id: e
+    enable_prompt_caching: true
     blocked: false
     auto_rotate: true
     rotation_interval: 30d
@@ -153,6 +219,9 @@ BAD = {
     "of a workshop": ("count: 3", ".count: unknown field here: it belongs to a workshop"),
     "of the proxy": ("verify_tls: true", ".verify_tls: unknown field here: it belongs to proxy"),
     "of lifecycle": ("prevent_destroy: true", ".prevent_destroy: unknown field here: it belongs under lifecycle"),
+    "of lifecycle too": ("on_missing: error", ".on_missing: unknown field here: it belongs under lifecycle"),
+    "of safety": ("min_keys: 5", ".min_keys: unknown field here: it belongs under safety"),
+    "of the top level": ("import: [x]", ".import: unknown field here: import stands at the top level"),
     "the alias": (
         "key_alias: x",
         ".key_alias: unknown field here: the alias of a key is the name of its entry under keys",
@@ -319,15 +388,10 @@ def test_models_must_not_be_empty(project: Project, models: str) -> None:
 
 
 def test_models_must_be_there_after_defaults(project: Project) -> None:
-    missing = (
-        "is missing: name the models that the key may use, here or in defaults, or write [all-proxy-models] where all "
-        "are meant"
-    )
-
     assert project.problems("keys:\n  dev: {max_budget: 1}\n  test:\nworkshops:\n  w: {count: 3}\n") == [
-        f"vkstate.yaml:3:3: keys.dev.models: {missing}",
-        f"vkstate.yaml:4:3: keys.test.models: {missing}",
-        f"vkstate.yaml:6:3: workshops.w.models: {missing}",
+        f"vkstate.yaml:3:3: keys.dev.models: {NO_MODELS}",
+        f"vkstate.yaml:4:3: keys.test.models: {NO_MODELS}",
+        f"vkstate.yaml:6:3: workshops.w.models: {NO_MODELS}",
     ]
 
 
@@ -420,7 +484,11 @@ SECTIONS = {
     "keyz: {}\n": "vkstate.yaml:2:1: keyz: unknown field; did you mean keys?",
     "url: x\n": "vkstate.yaml:2:1: url: unknown field here: it belongs to proxy",
     "models: [m]\n": "vkstate.yaml:2:1: models: unknown field here: it belongs to a key, a workshop or defaults",
-    "moved: []\n": "vkstate.yaml:2:1: moved: unknown field",
+    "imports: []\n": "vkstate.yaml:2:1: imports: unknown field; did you mean import?",
+    "moved: {a: b}\n": "vkstate.yaml:2:1: moved: must be a list, with one item for each move",
+    "removed: x\n": "vkstate.yaml:2:1: removed: must be a list, with one item for each target",
+    "import: x\n": "vkstate.yaml:2:1: import: must be a list, with one item for each alias or glob",
+    "safety: 30\n": "vkstate.yaml:2:1: safety: must be a mapping of names and values, not the number 30",
     "keys: [a]\n": "vkstate.yaml:2:1: keys: must be a mapping, with one entry for each name",
     "keys: {aa: [b]}\n": "vkstate.yaml:2:8: keys.aa: must be a mapping of names and values, not a list",
     "workshops: x\n": "vkstate.yaml:2:1: workshops: must be a mapping, with one entry for each name",
@@ -437,4 +505,33 @@ def test_sections(project: Project, text: str, line: str) -> None:
 
 
 def test_sections_may_be_empty(project: Project) -> None:
-    assert project.keys("variables:\ndefaults:\nkeys:\nworkshops:\n") == {}
+    config = project.load(PROXY + "variables:\ndefaults:\nkeys:\nworkshops:\nmoved:\nremoved:\nimport:\nsafety:\n")
+
+    assert (config.keys, config.moves, config.removed, config.imports) == ((), (), (), ())
+    assert config.safety == Limits(30, 10)
+
+
+def test_limits_of_safety(project: Project) -> None:
+    assert project.load(PROXY + "safety: {max_delete_percent: 0, min_keys: 1}\n").safety == Limits(0, 1)
+    assert project.load(PROXY + "safety: {max_delete_percent: 100}\n").safety == Limits(100, 10)
+
+
+def test_bad_limits_of_safety(project: Project) -> None:
+    assert project.problems("safety: {max_delete_percent: 101, min_keys: 0, max_deletes: 3}\n") == [
+        "vkstate.yaml:2:10: safety.max_delete_percent: must be at most 100: it is 101",
+        "vkstate.yaml:2:35: safety.min_keys: must be at least 1: it is 0",
+        "vkstate.yaml:2:48: safety.max_deletes: unknown field; did you mean max_delete_percent?",
+    ]
+    assert project.problems("safety: {max_delete_percent: -1, min_keys: 1.5}\n") == [
+        "vkstate.yaml:2:10: safety.max_delete_percent: must not be negative: it is -1",
+        "vkstate.yaml:2:34: safety.min_keys: must be a whole number, not the number 1.5",
+    ]
+
+
+def test_a_name_is_taken_as_it_is_written(project: Project) -> None:
+    assert list(project.keys("defaults: {models: [m]}\nkeys: {007: , 1e3: , 0x1F: , true: }\n")) == [
+        "0x1F",
+        "1e3",
+        "007",
+        "true",
+    ]

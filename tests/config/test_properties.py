@@ -16,6 +16,7 @@ from vkstate.config.interpolation import Scope, fill
 from vkstate.config.loader import load
 from vkstate.config.places import ConfigError
 from vkstate.config.scalars import resolve
+from vkstate.config.sentences import SECTIONS
 
 QUIET = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 FRAGMENTS = st.sampled_from(
@@ -84,9 +85,7 @@ def _nested(path: str, value: Json) -> Json:
 
 
 @QUIET
-@given(
-    st.sampled_from(["proxy", "variables", "defaults", "keys", "workshops"]), JSONS | st.dictionaries(st.text(), JSONS)
-)
+@given(st.sampled_from(sorted(SECTIONS)), JSONS | st.dictionaries(st.text(), JSONS))
 def test_any_section_is_loaded_or_refused(name: str, value: Json) -> None:
     loaded(json.dumps({"proxy": {"url": "sandbox://"}} | {name: value}))
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import cast
 
 from vkstate.attributes import ATTRIBUTES, EXPIRY_PATHS, Json
-from vkstate.config.loader import SECTIONS
 from vkstate.config.schema_json import json_schema
+from vkstate.config.sentences import SECTIONS
 
 SCHEMA = json_schema()
 
@@ -38,7 +38,7 @@ def test_the_document() -> None:
 def test_every_mapping_with_fields_is_closed_and_every_field_is_described() -> None:
     with_fields = [one for one in _objects(SCHEMA) if one.get("type") == "object" and "properties" in one]
 
-    assert len(with_fields) == 12
+    assert len(with_fields) == 15
     assert [one["title"] for one in with_fields if one.get("additionalProperties") is not False] == []
     undescribed = [
         name
@@ -71,6 +71,26 @@ def test_a_number_a_flag_or_a_limited_text_may_be_interpolated() -> None:
         {"pattern": "^([0-9]+[smhdw]|never)$", "type": "string"},
         reference,
     ]
+
+
+def test_names_may_be_numbers_and_flags_as_they_are_written() -> None:
+    name: Json = {"title": "Name", "type": ["string", "number", "boolean"]}
+
+    assert _properties("Workshop")["members"]["anyOf"] == [{"items": name, "type": "array"}, {"type": "null"}]
+    assert cast("dict[str, dict[str, Json]]", SCHEMA["properties"])["import"]["anyOf"] == [
+        {"items": name, "type": "array"},
+        {"type": "null"},
+    ]
+    assert _properties("Moved").keys() == {"from", "to"}
+
+
+def test_nothing_is_the_default_of_a_protection() -> None:
+    assert "default" not in _properties("Lifecycle")["prevent_destroy"]
+    assert _properties("Lifecycle")["on_missing"]["default"] == "recreate"
+    assert {name: field["default"] for name, field in _properties("Safety").items()} == {
+        "max_delete_percent": 30,
+        "min_keys": 10,
+    }
 
 
 def test_every_number_and_flag_stands_beside_a_reference() -> None:

@@ -58,6 +58,20 @@ def test_named_members(project: Project) -> None:
     }
 
 
+def test_members_are_named_as_it_is_written(project: Project) -> None:
+    keys = project.keys(
+        "workshops:\n  w: {members: [7, 007, 1.10, true, no], models: [m], overrides: {007: {max_budget: 1}}}\n"
+    )
+
+    assert {alias: key.declared.get("max_budget") for alias, key in keys.items()} == {
+        "w-7": None,
+        "w-007": 1,
+        "w-1.10": None,
+        "w-no": None,
+        "w-true": None,
+    }
+
+
 def test_templates(project: Project) -> None:
     keys = project.keys(
         "workshops:\n  w:\n    count: 2\n    models: [m]\n    alias_template: 'x-{n}.{workshop}'\n"
@@ -142,6 +156,17 @@ def test_a_column_that_may_be_a_slip_is_a_warning(project: Project) -> None:
 
     assert config.warnings == (
         "p.csv:1: the column 'max_bugdet' is only carried to the handout: name it max_budget if that is what is meant",
+    )
+
+
+def test_a_slip_beside_the_right_column_is_a_warning_too(project: Project) -> None:
+    project.write("user,max_budget,max_bugdet,e-mail\nann,5,6,A1\n", "p.csv")
+
+    config = project.load("proxy: {url: 'sandbox://'}\nworkshops: {w: {roster: p.csv, models: [m]}}\n")
+
+    assert config.warnings == (
+        "p.csv:1: the column 'max_bugdet' is only carried to the handout: name it max_budget if that is what is meant",
+        "p.csv:1: the column 'e-mail' is only carried to the handout: name it email if that is what is meant",
     )
 
 
@@ -290,9 +315,17 @@ WORKSHOPS = {
         "{members: [a, b, a], models: [m]}",
         ["23: workshops.w.members[2]: is here a second time; the first is in line 3"],
     ),
-    "a number": (
-        "{members: [1], models: [m]}",
-        ["17: workshops.w.members[0]: must be a text, not the number 1: write it in quotes"],
+    "no names": (
+        "{members: [~, [a], ' '], models: [m]}",
+        [
+            "17: workshops.w.members[0]: must be a text, not nothing",
+            "20: workshops.w.members[1]: must be a text, not a list",
+            "25: workshops.w.members[2]: must not be empty",
+        ],
+    ),
+    "the same as written": (
+        "{members: [1, '1'], models: [m]}",
+        ["20: workshops.w.members[1]: is here a second time; the first is in line 3"],
     ),
     "prefix": (
         "{members: [a], models: [m], user_prefix: p}",

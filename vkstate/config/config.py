@@ -9,6 +9,8 @@ from typing import Literal, TypeAlias
 
 from vkstate.config.master_key import DEFAULT_SOURCE, MasterKeySource
 from vkstate.keys import DesiredKey
+from vkstate.options import Move, Removed
+from vkstate.safety import USUAL, Limits
 
 CheckModels: TypeAlias = Literal["error", "warn", "off"]
 
@@ -37,6 +39,8 @@ class ProxySettings:
 class Config:
     """What a config asks for. ``keys`` are in natural order; relative paths start at ``directory``.
 
+    ``moves`` and ``removed`` are in the config's order; no move leads back to where it began. ``imports`` are targets,
+    of which some may be aliases of any form: one that is the alias of a key means that key, whatever it looks like.
     ``warnings`` are sentences with their places, such as ``vkstate.yaml:3:3: proxy.master_key: …``.
     """
 
@@ -45,3 +49,7 @@ class Config:
     proxy: ProxySettings
     keys: tuple[DesiredKey, ...]
     warnings: tuple[str, ...] = ()
+    moves: tuple[Move, ...] = ()
+    removed: tuple[Removed, ...] = ()
+    imports: tuple[str, ...] = ()
+    safety: Limits = USUAL

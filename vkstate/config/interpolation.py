@@ -94,6 +94,11 @@ def _reference(found: re.Match[str]) -> Part:
     )
 
 
+def is_literal(text: str) -> bool:
+    """Whether a text says by itself what it means: it holds no reference, and nothing that was meant as one."""
+    return "$" not in text or all(found[0] == "$$" for found in _DOLLAR.finditer(text))
+
+
 def fill(text: str, scope: Scope) -> Filled:
     """A text with its references replaced. Nothing is raised: problems are part of the answer."""
     if "$" not in text:

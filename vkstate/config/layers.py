@@ -1,8 +1,8 @@
 """What one mapping declares of a key, by flat path, and how an inner mapping overrides an outer one.
 
 The order is: built-in defaults, ``defaults``, the workshop or key, the roster's columns, ``overrides``. An attribute is
-overridden as a whole; of ``metadata``, ``object_permission`` and ``extra`` each name is on its own. ``duration`` and
-``expires_at`` replace each other.
+overridden as a whole; of ``metadata``, ``object_permission``, ``extra`` and ``lifecycle`` each name is on its own.
+``duration`` and ``expires_at`` replace each other.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ from vkstate.attributes import (
     flatten,
 )
 from vkstate.config.places import Problems, Where
-from vkstate.config.schema.attributes import KeyAttributes
+from vkstate.config.schema.attributes import KeyAttributes, Lifecycle
+from vkstate.config.sentences import validated
 from vkstate.config.tree import Node
+from vkstate.keys import OnMissing
 
 _NO_MODELS: Final = (
     "is missing: name the models that the key may use, here or in defaults, or write [all-proxy-models] where all are "
@@ -38,13 +40,32 @@ _FOLDED: Final = frozenset(name for name, attribute in ATTRIBUTES.items() if att
 
 
 @dataclass(frozen=True)
+class Life:
+    """What a mapping says of the lifecycle; None where it says nothing."""
+
+    prevent_destroy: bool | None = None
+    ignore_changes: frozenset[str] | None = None
+    on_missing: OnMissing | None = None
+
+    def over(self, outer: Life) -> Life:
+        """This lifecycle laid over an outer one."""
+        return Life(
+            outer.prevent_destroy if self.prevent_destroy is None else self.prevent_destroy,
+            outer.ignore_changes if self.ignore_changes is None else self.ignore_changes,
+            self.on_missing or outer.on_missing,
+        )
+
+
+_UNSAID: Final = Life()
+
+
+@dataclass(frozen=True)
 class Layer:
-    """Declared values by flat path, canonical, each with its place; and the lifecycle, None where nothing is said."""
+    """Declared values by flat path, canonical, each with its place; and the lifecycle."""
 
     values: Mapping[str, Value]
     places: Mapping[str, Where] = field(default_factory=dict)
-    prevent_destroy: bool | None = None
-    ignore_changes: frozenset[str] | None = None
+    life: Life = _UNSAID
 
     def over(self, outer: Layer) -> Layer:
         """This layer laid over an outer one."""
@@ -52,19 +73,17 @@ class Layer:
         if not EXPIRY_PATHS.isdisjoint(self.values):
             for path in EXPIRY_PATHS:
                 values.pop(path, None)
-        return Layer(
-            {**values, **self.values},
-            {**places, **self.places},
-            outer.prevent_destroy if self.prevent_destroy is None else self.prevent_destroy,
-            outer.ignore_changes if self.ignore_changes is None else self.ignore_changes,
-        )
+        return Layer({**values, **self.values}, {**places, **self.places}, self.life.over(outer.life))
 
 
 NOTHING: Final = Layer({})
 
 
-def layer_of(model: KeyAttributes, node: Node, problems: Problems) -> Layer:
-    """What a validated mapping declares."""
+def layer_of(model: KeyAttributes, node: Node, problems: Problems, life: Life = _UNSAID) -> Layer:
+    """What a validated mapping declares.
+
+    :param life: what it says under ``lifecycle``, which is validated on its own.
+    """
     written = model.model_dump(include={*ATTRIBUTES, *EXPIRY_PATHS}, exclude_unset=True)
     if written.keys() >= EXPIRY_PATHS:
         later = max(EXPIRY_PATHS, key=lambda path: (node.children[path].where.order, path))
@@ -78,13 +97,19 @@ def layer_of(model: KeyAttributes, node: Node, problems: Problems) -> Layer:
             secret = path in ALWAYS_SENSITIVE or (at.tainted and path not in EXPIRY_PATHS)
             values[path] = Sensitive(inner) if secret else inner
             places[path] = at.where
-    life = model.lifecycle
-    said = life.model_fields_set if life else frozenset()
-    return Layer(
-        values,
-        places,
-        life.prevent_destroy if life and "prevent_destroy" in said else None,
-        frozenset(life.ignore_changes or ()) if life and "ignore_changes" in said else None,
+    return Layer(values, places, life)
+
+
+def life_of(node: Node | None, problems: Problems) -> Life:
+    """What a ``lifecycle`` says; nothing where there is none, or where it is not valid: then the problems say why."""
+    model = validated(Lifecycle, node, problems) if node and not node.broken else None
+    if model is None:
+        return _UNSAID
+    said = model.model_fields_set
+    return Life(
+        model.prevent_destroy if "prevent_destroy" in said else None,
+        frozenset(model.ignore_changes or ()) if "ignore_changes" in said else None,
+        OnMissing(model.on_missing) if "on_missing" in said else None,
     )
 
 

@@ -8,17 +8,21 @@ from typing import Final
 
 from vkstate.config.config import Config, ProxySettings
 from vkstate.config.expand import Expansion
+from vkstate.config.imports import import_targets, read_imports
 from vkstate.config.interpolation import Scope
+from vkstate.config.moved import moves_of
 from vkstate.config.places import ConfigError, Located, Problems, Where
 from vkstate.config.proxy import MASTER_KEY_PATH, proxy_settings
 from vkstate.config.raw import Raw, RawMapping, RawScalar
-from vkstate.config.sentences import unknown_field
+from vkstate.config.removed import removed_of
+from vkstate.config.schema.transitions import Safety
+from vkstate.config.sentences import SECTIONS, unknown_field, validated
 from vkstate.config.source import parse, read_text
 from vkstate.config.tree import Node, TreeBuilder
 from vkstate.config.variables import resolve_variables
 from vkstate.config.workshops import add_workshop
+from vkstate.safety import USUAL, Limits
 
-SECTIONS: Final = frozenset({"proxy", "variables", "defaults", "keys", "workshops"})
 _NO_PROXY: Final = (
     "is missing: a config says where the proxy is, as proxy: {url: https://litellm.example.com}, or sandbox:// to try "
     "vkstate"
@@ -43,10 +47,16 @@ def load(path: Path, *, variables: Mapping[str, str], environ: Mapping[str, str]
     root = _tree(raw, variables, environ, problems)
     warnings: list[str] = []
     proxy = _proxy(root, path.parent, problems, warnings)
-    expansion = _expanded(root, path.parent, problems, warnings)
+    asked = read_imports(root.children.get("import"), problems)
+    expansion = Expansion(path.parent, problems, warnings, frozenset(asked))
+    _expand(root, expansion)
+    imports = import_targets(asked, expansion)
+    moves = moves_of(root.children.get("moved"), root.children.get("workshops"), expansion)
+    removed = removed_of(root.children.get("removed"), expansion)
+    limits = _limits(root.children.get("safety"), problems)
     problems.raise_if_any()
     assert proxy is not None  # noqa: S101 - a section that is not valid is a problem
-    return Config(path, path.parent, proxy, expansion.keys, tuple(warnings))
+    return Config(path, path.parent, proxy, expansion.keys, tuple(warnings), moves, removed, imports, limits)
 
 
 def _start(raw: Raw | None, file: str) -> Where:
@@ -94,13 +104,17 @@ def _proxy(root: Node, directory: Path, problems: Problems, warnings: list[str])
     return proxy_settings(node, directory, problems, warnings)
 
 
-def _expanded(root: Node, directory: Path, problems: Problems, warnings: list[str]) -> Expansion:
-    expansion = Expansion(directory, problems, warnings)
+def _expand(root: Node, expansion: Expansion) -> None:
     if defaults := root.children.get("defaults"):
         expansion.read_defaults(defaults)
+    problems = expansion.problems
     _each(root.children.get("keys"), expansion.add_key, problems)
     _each(root.children.get("workshops"), lambda name, node: add_workshop(name, node, expansion), problems)
-    return expansion
+
+
+def _limits(node: Node | None, problems: Problems) -> Limits:
+    model = validated(Safety, node, problems) if node and not node.broken else None
+    return Limits(model.max_delete_percent, model.min_keys) if model else USUAL
 
 
 def _each(section: Node | None, add: Callable[[str, Node], None], problems: Problems) -> None:

@@ -53,7 +53,8 @@ def _inner(value: Json) -> Json:
 
 
 def _is_limited(schema: Schema) -> bool:
-    return schema.get("type") in _NOT_TEXT or (schema.get("type") == "string" and not _LIMITING.isdisjoint(schema))
+    kind = schema.get("type")
+    return isinstance(kind, str) and (kind in _NOT_TEXT or (kind == "string" and not _LIMITING.isdisjoint(schema)))
 
 
 def _or_interpolated(schema: Schema) -> Schema:

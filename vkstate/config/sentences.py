@@ -11,12 +11,18 @@ from pydantic_core import ErrorDetails
 
 from vkstate.attributes import ATTRIBUTES, EXPIRY_PATHS
 from vkstate.config.places import Problems, did_you_mean, listed, looks_like_key, similar
-from vkstate.config.schema.base import CUSTOM, Strict
+from vkstate.config.schema.attributes import Lifecycle
+from vkstate.config.schema.base import CUSTOM, Strict, fields_of
+from vkstate.config.schema.document import Document
 from vkstate.config.schema.proxy import MasterKeyPlace, Proxy
+from vkstate.config.schema.transitions import Safety
 from vkstate.config.schema.workshops import Workshop
 from vkstate.config.tree import Node
 
 Model = TypeVar("Model", bound=Strict)
+
+SECTIONS: Final = frozenset(fields_of(Document))
+"""What may stand at the top level."""
 
 _EXPECTED: Final = {
     "string_type": "a text",
@@ -30,15 +36,19 @@ _EXPECTED: Final = {
     "model_attributes_type": "a mapping of names and values",
 }
 _KEY_FIELDS: Final = frozenset({*ATTRIBUTES, *EXPIRY_PATHS, "lifecycle"})
-_SECTIONS: Final = frozenset({"proxy", "variables", "defaults", "keys", "workshops"})
+_HOMES: Final = (
+    ("to a workshop", Workshop),
+    ("to proxy", Proxy),
+    ("to proxy.master_key", MasterKeyPlace),
+    ("under lifecycle", Lifecycle),
+    ("under safety", Safety),
+)
 _ELSEWHERE: Final = {
     "key_alias": "the alias of a key is the name of its entry under keys",
     "alias": "the alias of a key is the name of its entry under keys; a workshop makes it by alias_template",
     "key": "vkstate makes the key value itself when it creates the key",
     "spend": "LiteLLM counts the spend; it cannot be declared",
     "user": "a key's user is its user_id; the members of a workshop are given by count, members or roster",
-    "prevent_destroy": "it belongs under lifecycle",
-    "ignore_changes": "it belongs under lifecycle",
 }
 _LONGEST_SHOWN: Final = 60
 
@@ -81,15 +91,15 @@ def unknown_field(name: str, known: frozenset[str], *, extra: bool = False) -> s
 
 
 def _elsewhere(name: str, known: frozenset[str]) -> str | None:
-    if name in _SECTIONS:
+    if name in SECTIONS:
         return f"{name} stands at the top level"
     if name in _ELSEWHERE:
         return _ELSEWHERE[name]
     if name in _KEY_FIELDS and not known >= _KEY_FIELDS:
         return "it belongs to a key, a workshop or defaults"
-    for section, model in (("a workshop", Workshop), ("proxy", Proxy), ("proxy.master_key", MasterKeyPlace)):
+    for home, model in _HOMES:
         if name in model.model_fields and not known >= set(model.model_fields):
-            return f"it belongs to {section}"
+            return f"it belongs {home}"
     return None
 
 
@@ -102,7 +112,7 @@ def _report(error: ErrorDetails, model: type[Strict], node: Node, problems: Prob
         problems.add(at.where.below(name), f"is missing: {_description(_model_at(model, error['loc'][:-1]), name)}")
     elif error["type"] == "extra_forbidden":
         name = str(error["loc"][-1])
-        known = frozenset(_model_at(model, error["loc"][:-1]).model_fields)
+        known = frozenset(fields_of(_model_at(model, error["loc"][:-1])))
         problems.add(at.where, unknown_field(name, known, extra="extra" in known))
     else:
         problems.add(at.where, _sentence(error, at))
@@ -137,7 +147,7 @@ def _models_in(annotation: object) -> Iterator[type[Strict]]:
 
 
 def _description(model: type[BaseModel], name: str) -> str:
-    text = (model.model_fields[name].description or "").replace("\n", " ")
+    text = (fields_of(model)[name].description or "").replace("\n", " ")
     return text[:1].lower() + text[1:].rstrip(".")
 
 

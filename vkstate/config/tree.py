@@ -6,12 +6,13 @@ environment, and whether it could be read at all.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from vkstate.attributes import Json
-from vkstate.config.interpolation import EnvironmentRef, Filled, Part, Scope, VariableRef, fill, parts_of
+from vkstate.config.interpolation import EnvironmentRef, Filled, Part, Scope, VariableRef, fill, is_literal, parts_of
 from vkstate.config.places import ConfigError, Located, Problems, Where, child_path, looks_like_key
 from vkstate.config.raw import Raw, RawList, RawMapping, RawScalar
 from vkstate.config.scalars import Scalar, resolve
@@ -28,6 +29,7 @@ _YAML_TAG: Final = "tag:yaml.org,2002:"
 _TEXT_TAGS: Final = frozenset({"!", _YAML_TAG + "str"})
 _RESOLVED_TAGS: Final = frozenset({_YAML_TAG + name for name in ("int", "float", "bool", "null")})
 _ALIAS_SECTIONS: Final = frozenset({"keys", "workshops"})
+_ALIAS_PLACE: Final = re.compile(r"import\[\d+\]|moved\[\d+\]\.(?:from|to)|removed\[\d+\]\.alias")
 
 
 @dataclass(slots=True)
@@ -56,6 +58,32 @@ class Node:
     def sound(self) -> bool:
         """Whether it, and everything in it, could be read."""
         return not self.broken and all(child.sound for child in self.children.values())
+
+
+def as_written(node: Node) -> Node:
+    """A name, or a list of names, in which numbers and flags are the texts that they are written as: 007 is not 7."""
+    if isinstance(node.value, list):
+        children = {number: as_written(child) for number, child in node.children.items()}
+        return replace(node, value=[child.value for child in children.values()], children=children)
+    return node if node.value is None or node.text is None else replace(node, value=node.text)
+
+
+def with_names(node: Node, *fields: str) -> Node:
+    """A mapping in which these fields, where they are there, hold names: see :func:`as_written`."""
+    named: dict[str | int, Node] = {name: as_written(node.children[name]) for name in fields if name in node.children}
+    if not named or not isinstance(node.value, dict):
+        return node
+    value = node.value | {str(name): child.value for name, child in named.items()}
+    return replace(node, value=value, children={**node.children, **named})
+
+
+def without(node: Node, *fields: str) -> Node:
+    """A mapping without some of its fields."""
+    if not isinstance(node.value, dict) or node.children.keys().isdisjoint(fields):
+        return node
+    value = {name: inner for name, inner in node.value.items() if name not in fields}
+    children = {name: child for name, child in node.children.items() if name not in fields}
+    return replace(node, value=value, children=children)
 
 
 @dataclass
@@ -91,12 +119,13 @@ class TreeBuilder:
     def _scalar(self, raw: RawScalar, where: Where) -> Node:
         if where.path in self.put_off:
             return self._later(raw, where)
-        if looks_like_key(raw.text):
+        written_alias = _ALIAS_PLACE.fullmatch(where.path) is not None and is_literal(raw.text)
+        if looks_like_key(raw.text) and not written_alias:
             return self._broken(where, LOOKS_LIKE_KEY)
         filled = self._fill(raw.text, where)
         if filled.broken:
             return Node(None, where, broken=True, tainted=filled.tainted)
-        if not filled.tainted and looks_like_key(filled.text):
+        if not (filled.tainted or written_alias) and looks_like_key(filled.text):
             return self._broken(where, f"the value of a variable stands here, and {LOOKS_LIKE_KEY}")
         try:
             value = _typed(filled.text, raw)
@@ -176,7 +205,7 @@ class TreeBuilder:
         problem = None
         if text == "":
             problem = "a name is missing before the ':'"
-        elif looks_like_key(text) and not (at.path in _ALIAS_SECTIONS and text == name.text):
+        elif looks_like_key(text) and not (at.path in _ALIAS_SECTIONS and is_literal(name.text)):
             problem = LOOKS_LIKE_KEY
         elif reason := unfit(text):
             problem, text = reason, repr(text)

@@ -6,19 +6,19 @@ What the members share is validated and merged once, whatever their number.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from vkstate.attributes import Sensitive, Value
 from vkstate.config.aliases import alias_problem
-from vkstate.config.expand import BUILT_IN, Expansion
+from vkstate.config.expand import BUILT_IN, LIFECYCLE, Expansion
 from vkstate.config.layers import NOTHING, Layer, check
 from vkstate.config.people import People, Person, people_of
 from vkstate.config.places import Problems, did_you_mean
 from vkstate.config.schema.workshops import Override, Workshop
 from vkstate.config.sentences import salvaged, validated
 from vkstate.config.templates import Template, parse_template
-from vkstate.config.tree import Node
+from vkstate.config.tree import Node, with_names, without
 from vkstate.keys import Member
 
 DEFAULT_DOMAIN: Final = "example.com"
@@ -32,29 +32,24 @@ def add_workshop(name: str, node: Node, expansion: Expansion) -> None:
     What is valid is expanded even where something else is not, so that all problems are found in one run.
     """
     problems = expansion.problems
-    shared = _without_overrides(node)
-    model = validated(Workshop, shared, problems)
-    own = expansion.layer(model, shared)
+    node = with_names(node, "members")
+    shared = without(node, "overrides")
+    valid = validated(Workshop, without(shared, LIFECYCLE), problems)
+    own = expansion.layer_from(valid, shared)
     overrides = _overrides(node.children.get("overrides"), expansion)
-    model = model or salvaged(shared)
-    if not _nameable(model, node):
-        return
-    people = people_of(model, node, expansion.directory, problems, expansion.warnings)
+    model = valid or salvaged(without(shared, LIFECYCLE))
+    before = len(problems)
+    nameable = _nameable(model, node)
+    people = people_of(model, node, expansion.directory, problems, expansion.warnings) if nameable else None
+    expansion.complete = expansion.complete and people is not None and len(problems) == before
     if people is None:
         return
     _check_overridden(node.children.get("overrides"), people, problems, secret=node.tainted)
     workshop = _Workshop(name, node, model, people, own, overrides, expansion)
     if templates := workshop.templates():
         workshop.add_members(*templates)
-
-
-def _without_overrides(node: Node) -> Node:
-    """The workshop as it is for all its members; each override is validated on its own."""
-    if not isinstance(node.value, dict) or "overrides" not in node.value:
-        return node
-    value = {name: inner for name, inner in node.value.items() if name != "overrides"}
-    children = {name: child for name, child in node.children.items() if name != "overrides"}
-    return replace(node, value=value, children=children)
+    else:
+        expansion.complete = False
 
 
 def _overrides(node: Node | None, expansion: Expansion) -> dict[str, Layer]:
@@ -65,7 +60,7 @@ def _overrides(node: Node | None, expansion: Expansion) -> dict[str, Layer]:
     if not isinstance(node.value, dict | None):
         expansion.problems.add(node.where, "must be a mapping, with one entry for each member that differs")
     for user, child in node.named():
-        if layer := expansion.layer(validated(Override, child, expansion.problems), child):
+        if layer := expansion.layer(Override, child):
             found[user] = layer
     return found
 
@@ -139,8 +134,11 @@ class _Workshop:
             return None
 
     def _check_name(self, alias: Template | None) -> None:
-        """Say of the workshop, and not of each member, that its name cannot be part of an alias."""
-        if alias and "workshop" in alias.names:
+        """Say of the workshop, and not of each member, that its name cannot be part of an alias.
+
+        Where ``import`` names what may be a member of it, each member's alias is judged by itself.
+        """
+        if alias and "workshop" in alias.names and not any(self.name in named for named in self.expansion.imported):
             secret = self.node.secret_name
             if problem := alias_problem(f"a{self.name}a", discreet=secret):
                 self.expansion.problems.add(self.node.where, f"cannot be part of an alias: {problem}")
@@ -154,11 +152,13 @@ class _Workshop:
         for person in self.people.members:
             values = self._values(person, alias, user_id)
             if values is None:
+                self.expansion.complete = False
                 continue
             name = alias.fill(values)
             if not self._claim(name, person):
                 if person.own_place:
                     continue
+                self.expansion.complete = False
                 return  # what is wrong with one counted member is wrong with the rest
             if base is not None:
                 derived = {} if user_id is None else {"user_id": self._user_id(user_id, values)}
@@ -185,15 +185,17 @@ class _Workshop:
     def _claim(self, alias: str, person: Person) -> bool:
         secret = self.node.tainted or self.node.secret_name
         shown = "the alias made of it " if secret else f"the alias {alias!r} made of it "
-        return self.expansion.claim(alias, person.where, discreet=secret, shown=shown)
+        return self.expansion.claim(alias, person.where, self._member(person), discreet=secret, shown=shown)
+
+    def _member(self, person: Person) -> Member:
+        return Member(self.name, person.user, person.number)
 
     def _desire(self, alias: str, person: Person, base: Layer, derived: Mapping[str, Value], override: Layer) -> None:
         layer, declared = base, {**base.values, **derived}
         if override is not NOTHING or person.declared is not NOTHING:
-            shared = Layer(declared, base.places, base.prevent_destroy, base.ignore_changes)
+            shared = Layer(declared, base.places, base.life)
             layer = override.over(person.declared.over(shared))
             declared = dict(layer.values)
             if not check(layer, person.where, self.expansion.problems):
                 return
-        member = Member(self.name, person.user, person.number)
-        self.expansion.desire(alias, declared, layer, person.where, member, person.details)
+        self.expansion.desire(alias, declared, layer, person.where, self._member(person), person.details)

@@ -25,6 +25,7 @@ from vkstate.config.schema.base import (
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 """US dollars."""
 Limit = Annotated[int, Field(ge=0, le=2**63 - 1)]
+Tokens = Annotated[int, Field(ge=1, le=2**63 - 1)]
 Throughput = Literal["guaranteed_throughput", "best_effort_throughput", "dynamic"]
 Objects = dict[str, JsonValue]
 
@@ -103,10 +104,15 @@ class VectorStoreIndex(Strict):
 class Lifecycle(Strict):
     """How vkstate treats a key, whatever its attributes."""
 
-    prevent_destroy: bool = False
-    """Refuse every plan that would delete the key. It is kept in the state, and so outlives the key's entry here."""
+    # Unsaid is not false: the JSON Schema shows no default that a factory makes.
+    prevent_destroy: Annotated[bool, Field(default_factory=bool)]
+    """Refuse every plan that would delete the key. It is kept in the state, and so outlives the key's entry here: only
+    an explicit false lifts it. Default: what is recorded, which for a new key is false."""
     ignore_changes: list[Annotated[str, AfterValidator(_known_path)]] | None = None
     """Attributes that are set when the key is created and left alone later, such as max_budget or metadata.team."""
+    on_missing: Literal["recreate", "forget", "error"] = "recreate"
+    """What to do about a key that somebody else has deleted: make it anew with a new value, leave it away although the
+    config has it, or refuse to plan."""
 
 
 class KeyAttributes(Strict):
@@ -164,6 +170,18 @@ class KeyAttributes(Strict):
     """How strictly tpm_limit is kept (1.80 and later)."""
     rpm_limit_type: Throughput | None = None
     """How strictly rpm_limit is kept (1.80 and later)."""
+    mcp_rpm_limit: dict[str, Limit] | None = None
+    """Requests a minute, by MCP server (1.90 and later)."""
+    tag_rpm_limit: dict[str, Limit] | None = None
+    """Requests a minute, by tag of the request (1.105 and later)."""
+    default_estimated_output_tokens: Tokens | None = None
+    """How many output tokens count against tpm_limit where a request names no max_tokens (1.105 and later)."""
+    default_estimated_output_tokens_per_model: dict[str, Tokens] | None = None
+    """The same, by model (1.105 and later)."""
+    throttle_on_budget_exceeded: bool | None = None
+    """Whether the key, once its budget is spent, is slowed down and not refused (1.105 and later)."""
+    end_user_budget_id: str | None = None
+    """A LiteLLM budget for end users that are first seen through this key; it must exist (1.105 and later)."""
     blocked: bool | None = None
     """Whether the key is refused for the time being."""
     auto_rotate: bool | None = None
@@ -178,6 +196,8 @@ class KeyAttributes(Strict):
     """Settings of the proxy for this key alone. Never shown, and kept in the state as a digest only."""
     router_settings: Objects | None = None
     """Settings of the router for this key alone (1.80 and later)."""
+    enable_prompt_caching: bool | None = None
+    """Whether LiteLLM marks what of a request may be cached, for models that need it (1.105 and later)."""
     object_permission: Objects | None = None
     """Which MCP servers, vector stores, agents and the like the key may use. Only the parts named here are managed."""
     enforced_params: list[Name] | None = None
@@ -208,4 +228,4 @@ class KeyAttributes(Strict):
     expires_at: Instant = ""
     """When the key ends, as 2026-12-01T18:00:00+01:00. Not beside duration."""
     lifecycle: Lifecycle | None = None
-    """How vkstate treats the key: prevent_destroy, ignore_changes."""
+    """How vkstate treats the key: prevent_destroy, ignore_changes, on_missing."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 from vkstate.expiry import NEVER, format_instant, parse_duration, parse_instant
@@ -26,6 +27,11 @@ class Strict(BaseModel):
     )
 
 
+def fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The fields of a model by the names that they have in the config: some of those mean something in Python."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
+
+
 def wrong(sentence: str, *, discreet: str | None = None) -> PydanticCustomError:
     """A field's error. ``discreet`` is the sentence for a value that must not be repeated."""
     return PydanticCustomError(CUSTOM, "{sentence}", {"sentence": sentence, "discreet": discreet or sentence})
@@ -39,6 +45,11 @@ def _named(text: str) -> str:
 
 Name = Annotated[str, AfterValidator(_named)]
 """A text that is not blank."""
+
+NameAsWritten = Annotated[
+    str, AfterValidator(_named), WithJsonSchema({"title": "Name", "type": ["string", "number", "boolean"]})
+]
+"""A name that is not blank, and a text whatever it looks like: see :func:`vkstate.config.tree.as_written`."""
 
 
 def _text_of(value: object) -> object:

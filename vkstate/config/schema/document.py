@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from vkstate.config.schema.base import Strict
+from typing import Annotated
+
+from pydantic import Field
+
+from vkstate.config.schema.base import NameAsWritten, Strict
 from vkstate.config.schema.keys import Defaults, Key
 from vkstate.config.schema.proxy import Proxy
+from vkstate.config.schema.transitions import Moved, Removed, Safety
 from vkstate.config.schema.variables import Variable
 from vkstate.config.schema.workshops import Workshop
 
@@ -22,3 +27,12 @@ class Document(Strict):
     """Single keys by alias."""
     workshops: dict[str, Workshop | None] | None = None
     """Groups of keys that differ only by person, by name."""
+    moved: list[Moved] | None = None
+    """Keys and workshops that go on under another name, with the same key values."""
+    removed: list[Removed] | None = None
+    """Keys that have left the config, where they are to live on."""
+    imports: Annotated[list[NameAsWritten] | None, Field(alias="import")] = None
+    """Keys that exist on the proxy and become this project's with the next apply: aliases, globs or workshop:NAME, of
+    declared keys."""
+    safety: Safety | None = None
+    """How much a plan may delete or replace unasked."""

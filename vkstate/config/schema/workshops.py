@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, Field
 
 from vkstate.config.schema.attributes import KeyAttributes
-from vkstate.config.schema.base import Name, wrong
+from vkstate.config.schema.base import Name, NameAsWritten, wrong
 
 MOST_MEMBERS: Final = 10_000
 
@@ -33,7 +33,7 @@ class Workshop(KeyAttributes):
 
     count: Annotated[int, Field(ge=1, le=MOST_MEMBERS)] | None = None
     """How many members: they are user_prefix1, user_prefix2 and so on."""
-    members: Annotated[list[Name] | None, AfterValidator(_some)] = None
+    members: Annotated[list[NameAsWritten] | None, AfterValidator(_some)] = None
     """The members by name."""
     roster: Name | None = None
     """A CSV file of the members, relative to the config: a header with user, and where wanted email (which becomes

@@ -1,0 +1,100 @@
+"""``moved``: keys and workshops that go on under another name, with the same key values.
+
+An entry stays harmless once its move is made, so that old ones may stay as long as somebody may still have to apply
+them. What the entries lead to is found by :mod:`vkstate.moves`; here they are only checked against the config.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from vkstate.config.entries import entries_of, is_discreet, is_glob
+from vkstate.config.expand import Expansion
+from vkstate.config.places import Located, Where
+from vkstate.config.schema.transitions import Moved
+from vkstate.config.sentences import validated
+from vkstate.config.tree import Node, with_names
+from vkstate.moves import WORKSHOP
+from vkstate.options import Move
+
+
+@dataclass(frozen=True)
+class _Entry:
+    node: Node
+    source: str
+    target: str
+
+    def at(self, field: str) -> Where:
+        return self.node.children[field].where
+
+
+def moves_of(node: Node | None, workshops: Node | None, expansion: Expansion) -> tuple[Move, ...]:
+    """The moves that ``moved`` asks for, in order; what cannot be meant is a problem.
+
+    :param workshops: the section, for the names that it declares.
+    """
+    problems = expansion.problems
+    entries: dict[str, _Entry] = {}
+    moves: list[Move] = []
+    for item in entries_of(node, problems, each="move"):
+        named = with_names(item, "from", "to")
+        model = validated(Moved, named, problems)
+        if model is None:
+            continue
+        entry = _Entry(named, model.source, model.target)
+        moves.append(Move(model.source, model.target, str(item.where)))
+        if not _sides_agree(entry, expansion):
+            continue
+        if first := entries.get(entry.source):
+            problems.add(entry.at("from"), f"moves a second time; the first is in line {first.at('from').line}")
+            continue
+        _check_gone(entry, workshops, expansion)
+        if _leads_on(entry, entries, expansion):
+            entries[entry.source] = entry
+    return tuple(moves)
+
+
+def _sides_agree(entry: _Entry, expansion: Expansion) -> bool:
+    """Whether both sides are keys, or both workshops, and not the same; a glob is worth a warning."""
+    source, target = entry.source, entry.target
+    problems = expansion.problems
+    before = len(problems)
+    for field, name in (("from", source), ("to", target)):
+        if name == WORKSHOP:
+            problems.add(entry.at(field), "names no workshop: write workshop:NAME")
+        elif is_glob(name) and name not in expansion.claims:
+            sentence = "names one key and no more: *, ? and [ are characters like others here"
+            expansion.warnings.append(str(Located(entry.at(field), sentence)))
+    if source.startswith(WORKSHOP) != target.startswith(WORKSHOP):
+        problems.add(entry.at("to"), "must be a workshop where from is one, and a key where that is one")
+    elif source == target:
+        problems.add(entry.at("to"), "is the same as from")
+    return len(problems) == before
+
+
+def _check_gone(entry: _Entry, workshops: Node | None, expansion: Expansion) -> None:
+    """See that nothing is declared any more under the old name."""
+    source = entry.source
+    if source.startswith(WORKSHOP):
+        child = workshops.children.get(source.removeprefix(WORKSHOP)) if workshops else None
+        declared = child.where if child else None
+    else:
+        claim = expansion.claims.get(source)
+        declared = claim.where if claim else None
+    if declared is not None:
+        sentence = f"is still declared, at {declared}: take it out there, or take the move out"
+        expansion.problems.add(entry.at("from"), sentence)
+
+
+def _leads_on(entry: _Entry, entries: Mapping[str, _Entry], expansion: Expansion) -> bool:
+    """Whether an entry, with those before it, leads anywhere but back to itself."""
+    chain = [entry]
+    while following := entries.get(chain[-1].target):
+        chain.append(following)
+    if chain[-1].target != entry.source:
+        return True
+    discreet = any(is_discreet(one.node.children["from"]) for one in chain)
+    names = " -> ".join([*(one.source for one in chain), entry.source])
+    expansion.problems.add(entry.at("to"), f"closes a circle of moves{'' if discreet else f': {names}'}")
+    return False

@@ -1,0 +1,233 @@
+"""Adding keys to a config, which stays as it is otherwise: comments, anchors, quotes, indentation and line ends.
+
+Text is inserted at its place; nothing is written anew. The result is read again, and counts only if it holds what was
+there before and what was to be added, and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from vkstate.attributes import Json, same
+from vkstate.config.layout import USUAL_STEP, Form, Layout, Section, layout_of
+from vkstate.config.notation import WIDTH, entry, item, literal, written
+from vkstate.config.places import ConfigError, Problems, Where
+from vkstate.config.source import parse
+from vkstate.config.tree import Node, TreeBuilder
+from vkstate.errors import VkstateError
+
+_MARK: Final = "\ufeff"
+_CONFIG: Final = "the config"
+
+
+class ConfigNotExtended(VkstateError):
+    """Something cannot be added to the config without touching what is there. It is as it was."""
+
+    summary: ClassVar[str] = "the config cannot be extended"
+
+
+@dataclass(frozen=True)
+class _Edit:
+    """A part of the text, and what takes its place."""
+
+    start: int
+    end: int
+    text: str
+
+
+def with_keys(text: str, entries: Mapping[str, Mapping[str, Json]], *, imports: Sequence[str] = ()) -> str:
+    """The text of a config with entries added at the end of ``keys``, and names at the end of ``import``.
+
+    :param text: a config that can be loaded, line ends and byte order mark as they are in the file.
+    :param entries: by alias, the attributes as they are to stand there; texts are meant literally, so that a ``$`` is
+        doubled.
+    :param imports: aliases; those that ``import`` names already are left out.
+    :raises ConfigNotExtended: this cannot be done in place, or an entry cannot stand in a config at all; where it can,
+        with what to add by hand.
+    :raises ConfigError: the text is not YAML.
+    """
+    mark, body = (_MARK, text[1:]) if text.startswith(_MARK) else ("", text)
+    before = _read(body)
+    there = [alias for alias in entries if literal(alias) in before.node("keys").children]
+    if there:
+        raise ConfigNotExtended(
+            f"Under keys, there is an entry for {', '.join(there)} already.", hint="run: vkstate validate"
+        )
+    known = {child.text for child in before.node("import").children.values()}
+    names = [name for name in dict.fromkeys(imports) if literal(name) not in known]
+    if not entries and not names:
+        return text
+    fragment = _fragment(entries, names)
+    _check_fragment(fragment, entries, names)
+    try:
+        added = _insert(body, entries, names)
+    except _Unsuited as reason:
+        raise _by_hand(str(reason), fragment) from None
+    if not _holds(added, before.extended(entries, names)):
+        raise _by_hand("There is no place for it that leaves the rest as it is.", fragment)
+    return mark + added
+
+
+@dataclass(frozen=True)
+class _Content:
+    """What a text means, with its references as they are written."""
+
+    root: Node
+    problems: Problems
+
+    def node(self, section: str) -> Node:
+        return self.root.children.get(section) or Node(None, self.root.where)
+
+    def extended(self, entries: Mapping[str, Mapping[str, Json]], names: Sequence[str]) -> Json:
+        """The content as it should be with additions."""
+        content = dict(self.root.value) if isinstance(self.root.value, dict) else {}
+        keys, listed = content.get("keys"), content.get("import")
+        if entries:
+            new = {literal(alias): _literal(dict(inner)) for alias, inner in entries.items()}
+            content["keys"] = {**(keys if isinstance(keys, dict) else {}), **new}
+        if names:
+            content["import"] = [*(listed if isinstance(listed, list) else []), *map(literal, names)]
+        return content
+
+
+def _read(text: str) -> _Content:
+    problems = Problems(_CONFIG)
+    where = Where(_CONFIG)
+    raw = parse(text, _CONFIG)
+    return _Content(TreeBuilder(problems, None).build(raw, where) if raw else Node(None, where), problems)
+
+
+def _holds(text: str, wanted: Json) -> bool:
+    """Whether a text can be read, and means what it should."""
+    try:
+        return same(_read(text).root.value, wanted)
+    except ConfigError:
+        return False
+
+
+def _literal(value: Json) -> Json:
+    """A value with its texts as they are written, dollar signs doubled."""
+    match value:
+        case str():
+            return literal(value)
+        case list():
+            return [_literal(inner) for inner in value]
+        case dict():
+            return {literal(name): _literal(inner) for name, inner in value.items()}
+        case _:
+            return value
+
+
+class _Unsuited(Exception):
+    """A section cannot be added to in place; with a sentence."""
+
+
+def _insert(text: str, entries: Mapping[str, Mapping[str, Json]], names: Sequence[str]) -> str:
+    layout = layout_of(text)
+    if layout is None:
+        raise _Unsuited("It is written in braces, { }, where vkstate adds nothing.")
+    additions = _Additions(layout)
+    if entries:
+        additions.add("keys", Form.MAPPING, lambda column: _entries(entries, column, layout.step))
+    if names and (section := layout.sections.get("import")) and section.form is Form.FLOW_LIST:
+        additions.add_in_brackets(section, names)
+    elif names:
+        additions.add("import", Form.LIST, lambda column: _items(names, column))
+    return additions.text()
+
+
+class _Additions:
+    """Collects what is to be inserted into one text."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._edits: list[_Edit] = []
+        self._new: list[str] = []
+
+    def add(self, name: str, form: Form, lines: Callable[[int], Iterable[str]]) -> None:
+        """Add entries at the end of a section, or a section of them at the end of the text.
+
+        :param lines: the entries at a given indentation.
+        """
+        layout = self._layout
+        column = layout.column + layout.step
+        section = layout.sections.get(name)
+        if section is None:
+            self._new.append("\n".join([f"{' ' * layout.column}{name}:", *lines(column)]))
+            return
+        if section.form is Form.NOTHING:
+            value = layout.text[section.start : section.end]
+            if "#" in value:
+                raise _Unsuited(f"A comment stands where the first entry of {name} belongs.")
+            self._edits.append(_Edit(section.start, section.end, ""))
+        elif section.form is form:
+            column = section.column
+        else:
+            raise _Unsuited(f"Under {name}, entries do not stand in lines of their own, so that vkstate adds none.")
+        self._put(layout.below(section.end, column), "\n".join(lines(column)))
+
+    def add_in_brackets(self, section: Section, names: Sequence[str]) -> None:
+        """Add items at the end of a list in brackets; each in a line of its own where the line would grow too long."""
+        layout = self._layout
+        added = "".join(f", {written(name)}" for name in names)
+        line = layout.text[layout.line_start(section.end) : layout.below(section.end, 0)]
+        if len(line.rstrip()) + len(added) > WIDTH:
+            pad = " " * (layout.column + layout.step)
+            added = "".join(f",{layout.line_end}{pad}{written(name)}" for name in names)
+        self._edits.append(_Edit(section.end, section.end, added))
+
+    def _put(self, place: int, lines: str) -> None:
+        """Insert whole lines at the start of a line, or behind a last line that no line end closes."""
+        layout = self._layout
+        lines = lines.replace("\n", layout.line_end)
+        text = f"{lines}{layout.line_end}" if layout.starts_line(place) else f"{layout.line_end}{lines}"
+        self._edits.append(_Edit(place, place, text))
+
+    def text(self) -> str:
+        """The text with everything inserted."""
+        layout = self._layout
+        if self._new:
+            blank = "\n" if layout.wants_blank_line else ""
+            self._put(layout.end, blank + "\n\n".join(self._new))
+        pieces: list[str] = []
+        end = 0
+        for edit in sorted(self._edits, key=lambda one: one.start):
+            pieces += [layout.text[end : edit.start], edit.text]
+            end = edit.end
+        return "".join([*pieces, layout.text[end:]])
+
+
+def _entries(entries: Mapping[str, Mapping[str, Json]], column: int, step: int) -> Iterator[str]:
+    for alias, value in entries.items():
+        yield from entry(alias, value, column, step)
+
+
+def _items(names: Sequence[str], column: int) -> Iterator[str]:
+    return (item(name, column) for name in names)
+
+
+def _fragment(entries: Mapping[str, Mapping[str, Json]], names: Sequence[str]) -> str:
+    """What is to be added, as a config of its own."""
+    lines = ["keys:", *_entries(entries, USUAL_STEP, USUAL_STEP)] if entries else []
+    lines += ["import:", *_items(names, USUAL_STEP)] if names else []
+    return "\n".join(lines)
+
+
+def _check_fragment(fragment: str, entries: Mapping[str, Mapping[str, Json]], names: Sequence[str]) -> None:
+    """See that what is to be added can stand in a config at all."""
+    try:
+        read = _read(fragment)
+        read.problems.raise_if_any()
+    except ConfigError as error:
+        found = "\n".join(f"{one.where.path}: {one.sentence}" for one in error.problems)
+        raise ConfigNotExtended(found, hint="leave it out of the config, or write it in another way") from None
+    if not same(read.root.value, _read("").extended(entries, names)):
+        raise ConfigNotExtended("There is a value that YAML does not hold.", hint="write the entry by hand")
+
+
+def _by_hand(sentence: str, fragment: str) -> ConfigNotExtended:
+    return ConfigNotExtended(
+        f"{sentence} To be added:\n{fragment}", hint="add these lines to the config by hand, then run: vkstate plan"
+    )
