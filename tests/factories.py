@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from vkstate.attributes import ATTRIBUTES, Home, Json, Kind, Value
@@ -15,13 +16,17 @@ from vkstate.keys import (
     Live,
     LiveKey,
     Member,
+    OnMissing,
     Origin,
     Recorded,
     RecordedKey,
+    Retired,
     Stamp,
     Status,
     Token,
+    retired_alias,
 )
+from vkstate.options import NO_OPTIONS, Options
 from vkstate.plan import Plan
 from vkstate.planner import plan
 
@@ -57,14 +62,23 @@ def desired(
     declared: Mapping[str, Value] | None = None,
     *,
     member: Member | None = None,
-    prevent_destroy: bool = False,
+    prevent_destroy: bool | None = False,
     ignore_changes: Iterable[str] = (),
+    on_missing: OnMissing = OnMissing.RECREATE,
     also: Mapping[str, Value] | None = None,
     **other: Value,
 ) -> DesiredKey:
     """A key that the config asks for; ``also`` and ``other`` are declared besides the usual attributes."""
     whole = {**(DECLARED if declared is None else declared), **(also or {}), **other}
-    return DesiredKey(Alias(alias), whole, "vkstate.yaml:12:3", member, prevent_destroy, frozenset(ignore_changes))
+    return DesiredKey(
+        Alias(alias),
+        whole,
+        "vkstate.yaml:12:3",
+        member,
+        prevent_destroy,
+        frozenset(ignore_changes),
+        on_missing=on_missing,
+    )
 
 
 def recorded(
@@ -119,6 +133,40 @@ def pending(
     )
 
 
+def gone(alias: str, *, member: Member | None = None, prevent_destroy: bool = False) -> RecordedKey:
+    """A key that somebody else deleted, and that is left so."""
+    return replace(recorded(alias, member=member, prevent_destroy=prevent_destroy), status=Status.GONE)
+
+
+def retired(
+    alias: str,
+    name: str,
+    *,
+    until: datetime | None = None,
+    member: Member | None = None,
+    expires_at: datetime | None = ENDS,
+    also: Mapping[str, Value] | None = None,
+) -> RecordedKey:
+    """The record of a key whose place under an alias another has taken; ``name`` seeds its value."""
+    old = recorded(alias, name=name, member=member, expires_at=expires_at, also=also)
+    aside = retired_alias(old.alias, token_of(name))
+    return replace(old, alias=aside, id=id_of(name), retired=Retired(Alias(alias), until))
+
+
+def aside(
+    alias: str,
+    name: str,
+    *,
+    under: str | None = None,
+    member: Member | None = None,
+    expires_at: datetime | None = ENDS,
+    attributes: Mapping[str, Json] | None = None,
+) -> LiveKey:
+    """The live key of :func:`retired`, under the alias that it has then, or another."""
+    bears = retired_alias(Alias(alias), token_of(name)) if under is None else under
+    return live(bears, attributes, name=name, key_id=id_of(name), member=member, expires_at=expires_at)
+
+
 def live(
     alias: str | None,
     attributes: Mapping[str, Json] | None = None,
@@ -164,6 +212,7 @@ def planned(
     capabilities: Capabilities | None = None,
     now: datetime = NOW,
     total: int | None = None,
+    options: Options = NO_OPTIONS,
 ) -> Plan:
     """The plan; ``values`` name the keys whose value is in the secret store."""
     keys = tuple(rows)
@@ -173,6 +222,7 @@ def planned(
         Live(keys, len(keys) if total is None else total),
         capabilities or Capabilities(),
         now,
+        options,
     )
 
 

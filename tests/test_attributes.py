@@ -21,6 +21,7 @@ from vkstate.attributes import (
     attribute_of,
     canonical,
     flatten,
+    is_clear,
     nest,
     reveal,
     same,
@@ -57,6 +58,13 @@ def jsons() -> st.SearchStrategy[Json]:
         ("permissions", None, {}),
         ("permissions", {"b": 1.0, "a": {"d": None, "c": [2.0]}}, {"a": {"c": [2], "d": None}, "b": 1}),
         ("metadata", None, {}),
+        ("key_type", "default", None),
+        ("key_type", "llm_api", "llm_api"),
+        (
+            "router_settings",
+            {"timeout": None, "num_retries": 3.0, "fallbacks": [None]},
+            {"fallbacks": [None], "num_retries": 3},
+        ),
         ("blocked", None, False),
         ("blocked", False, False),
         ("blocked", True, True),
@@ -94,6 +102,17 @@ def test_object_keys_are_written_in_order() -> None:
         (1, 1.0, True),
         (1, True, False),
         (0, False, False),
+        (310137.5916428415, 310137.59164284146, True),
+        ([{"max_budget": 0.1}], [{"max_budget": 0.1 + 1e-17}], True),
+        (310137.5916428415, 310137.59165, False),
+        (0.1, 0, False),
+        (1e-300, 0, False),
+        (10, 10.00000000000001, True),
+        (10, 11, False),
+        (2**70, 2**70 + 1, False),
+        (1.5, 10**400, False),
+        (1.5, True, False),
+        (1.5, "1.5", False),
         ([0], [False], False),
         ([1, 2], [1], False),
         ({"a": 1}, {"a": True}, False),
@@ -120,7 +139,21 @@ def test_equal_as_json(one: Value | Unset, other: Value | Unset, expected: bool)
         ("metadata", {"nothing": None, "": ""}, {"metadata.nothing": None, "metadata.": ""}),
         ("metadata", {}, {}),
         ("metadata", None, {}),
-        ("object_permission", {"mcp_servers": ["x"]}, {"object_permission.mcp_servers": ["x"]}),
+        ("object_permission", {"mcp_servers": ["x", "a", "x"]}, {"object_permission.mcp_servers": ["a", "x"]}),
+        (
+            "object_permission",
+            {"agents": None, "mcp_tool_permissions": {"m": ["b", "a"]}, "new": [{"b": 1.0}]},
+            {
+                "object_permission.agents": [],
+                "object_permission.mcp_tool_permissions": {"m": ["b", "a"]},
+                "object_permission.new": [{"b": 1}],
+            },
+        ),
+        (
+            "object_permission",
+            {"mcp_tool_permissions": None, "mcp_tool_search_enabled": None},
+            {"object_permission.mcp_tool_permissions": {}, "object_permission.mcp_tool_search_enabled": False},
+        ),
         ("extra", {"tpd": 5.0}, {"extra.tpd": 5}),
         ("permissions", {"b": 1, "a": 2}, {"permissions": {"a": 2, "b": 1}}),
         ("permissions", None, {"permissions": {}}),
@@ -174,6 +207,33 @@ def test_what_clears_an_attribute_is_never_null_for_a_list_or_an_object() -> Non
         Kind.OBJECT: {"{}"},
         Kind.OPEN: {"{}"},
     }
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        ("max_budget", None, True),
+        ("max_budget", 0, False),
+        ("blocked", False, True),
+        ("permissions", {}, True),
+        ("permissions", {"a": None}, False),
+        ("models", [], True),
+        ("models", ["all-proxy-models"], True),
+        ("models", ["all-team-models"], True),
+        ("models", ["gpt-4"], False),
+        ("models", ["all-proxy-models", "gpt-4"], False),
+        ("metadata.a", None, False),
+        ("metadata.a", {}, False),
+        ("object_permission.agents", [], True),
+        ("object_permission.mcp_tool_search_enabled", False, True),
+        ("object_permission.agents", ["a"], False),
+        ("extra.shiny", None, True),
+        ("extra.shiny", 0, False),
+        ("duration", None, False),
+    ],
+)
+def test_what_is_there_once_an_attribute_is_cleared(path: str, value: Json, expected: bool) -> None:
+    assert is_clear(path, value) is expected
 
 
 def test_only_the_key_type_needs_a_new_key() -> None:

@@ -13,40 +13,54 @@ from tests.factories import (
     ENDS,
     FOREIGN_LINEAGE,
     NOW,
+    aside,
     desired,
     foreign,
+    gone,
     id_of,
     live,
     participant,
     pending,
     planned,
     recorded,
+    retired,
 )
 from vkstate.attributes import Value
-from vkstate.keys import Alias, DesiredKey, LiveKey, RecordedKey, Token
+from vkstate.keys import Alias, DesiredKey, LiveKey, OnMissing, RecordedKey, Token
+from vkstate.options import NO_OPTIONS, Move, Options, Removed
 from vkstate.plan import Action, Plan, Problem, Reason
 
 STATE_BEHIND = Problem(
     "a exists on the proxy and was made by this project, but this state does not know it: the state is behind.",
-    "get the newest state (git pull), then plan again",
+    "get the newest state (git pull), then plan again; a state that is lost is made anew by: vkstate state rebuild",
     Alias("a"),
 )
 REPLACED = Problem(
     "a was replaced outside vkstate: the recorded key is gone, and a key (created by alice, user_id a@example.com) "
     "bears its alias. vkstate neither changes nor deletes a key that it did not make.",
-    "delete or rename the other key in LiteLLM, or leave it out: --exclude a",
+    "take the other key over: --adopt-replaced; or delete or rename it in LiteLLM; or --exclude a",
     Alias("a"),
 )
 NOT_OURS = Problem(
     "vkstate.yaml:12:3: the alias a exists on the proxy and is not ours: a key (created by alice, user_id "
     "a@example.com).",
-    "choose another alias, or delete that key in LiteLLM, or leave it out: --exclude a",
+    "choose another alias, or take it over: vkstate import a, or leave it out: --exclude a",
     Alias("a"),
 )
 PROTECTED = Problem(
     "a is protected by lifecycle.prevent_destroy, and this plan would delete it. The protection is kept in the state, "
     "so that it outlives the key's entry in the config.",
     "put a back with prevent_destroy: false and apply, or leave it out: --exclude a",
+    Alias("a"),
+)
+NOT_THERE = Problem(
+    "vkstate.yaml:12:3: a is to be imported, and no key bears that alias on the proxy.",
+    "take a out of import, and apply makes a new key; or correct the alias",
+    Alias("a"),
+)
+MISSED = Problem(
+    "vkstate.yaml:12:3: a is missing on the proxy: somebody else deleted it, and its lifecycle.on_missing is error.",
+    "say on_missing: recreate or forget for a, or leave it out: --exclude a",
     Alias("a"),
 )
 TAKEN = (
@@ -67,6 +81,13 @@ STAMPED = live("a", name="made by the proxy")
 """Carries our lineage and the record's id, and has another token than the record."""
 OURS_UNKNOWN = live("a", name="of another clone", key_id="ffffffffffffffff")
 PROTECTED_KEY = recorded("a", prevent_destroy=True)
+GONE_KEY = gone("a")
+LEFT = desired("a", on_missing=OnMissing.FORGET)
+MISSED_BY_SOMEBODY = desired("a", on_missing=OnMissing.ERROR)
+RETIRED = retired("b", "old")
+ASIDE = aside("b", "old")
+SUCCESSOR, SUCCESSOR_LIVE = recorded("b"), live("b")
+IMPORTING = Options(imports=("a",))
 
 
 @dataclass(frozen=True)
@@ -81,6 +102,9 @@ class Row:
     expected: tuple[Action, Reason] | Problem | None = None
     unmanaged: int = 0
     warning: str | None = None
+    options: Options = NO_OPTIONS
+    besides: RecordedKey | None = None
+    """Another record, of whose change nothing is said here."""
 
 
 DELETE = (Action.DELETE, Reason.NOT_DESIRED)
@@ -91,6 +115,24 @@ LOST = (Action.DELETE, Reason.LOST_RACE)
 SAME = (Action.NO_OP, Reason.MATCHES)
 RESUME = (Action.ADOPT, Reason.INTERRUPTED)
 REPLACE = (Action.REPLACE, Reason.INTERRUPTED)
+RELEASE = (Action.FORGET, Reason.RELEASED)
+KEPT_FOR_NOW = (Action.NO_OP, Reason.RETIRING)
+IMPORT = (Action.ADOPT, Reason.IMPORTED)
+LEFT_MISSING = (Action.FORGET, Reason.LEFT_MISSING)
+STAYS_MISSING = (Action.NO_OP, Reason.LEFT_MISSING)
+ANEW = (Action.CREATE, Reason.MISSING)
+LIVE_ON = Options(removed=(Removed("a", destroy=False, place="vkstate.yaml:40:3"),))
+WANT_B = desired("b")
+MOVE = (Action.UPDATE, Reason.MOVED)
+MOVING = Options(moves=(Move("b", "a", "vkstate.yaml:30:3"),))
+REPLACING = Options(replace=("a",))
+TAKE_OVER = (Action.ADOPT, Reason.TAKEN)
+TAKING = Options(adopt_replaced=True)
+ASKED = (Action.REPLACE, Reason.REPLACED)
+AGAIN = (Action.REPLACE, Reason.MISSING)
+MADE_WAY = aside("a", "old")
+HALF = retired("a", "old")
+STILL_THERE = aside("a", "old", under="a")
 
 TABLE = [
     Row("no, no, nothing", None, None),
@@ -103,6 +145,13 @@ TABLE = [
     Row("no, ready, protected but gone", None, PROTECTED_KEY, expected=GONE),
     Row("no, ready, nothing", None, READY, expected=GONE),
     Row("no, ready, its alias", None, READY, [THEIRS], (), (Action.FORGET, Reason.TAKEN_OVER), 1, TAKEN),
+    Row("no, ready, its token, to live on", None, READY, [OURS], (), RELEASE, options=LIVE_ON),
+    Row("no, ready, nothing, to live on", None, READY, expected=GONE, options=LIVE_ON),
+    Row("no, ready, protected, to live on", None, PROTECTED_KEY, [OURS], (), RELEASE, options=LIVE_ON),
+    Row("no, pending, its token, to live on", None, PENDING, [OURS], (), RELEASE, options=LIVE_ON),
+    Row("no, gone, nothing", None, GONE_KEY, expected=GONE),
+    Row("no, gone, its token", None, GONE_KEY, [OURS], expected=DELETE),
+    Row("no, gone, its alias", None, GONE_KEY, [THEIRS], (), (Action.FORGET, Reason.TAKEN_OVER), 1, TAKEN),
     Row("no, pending, its token", None, PENDING, [OURS], expected=DELETE),
     Row("no, pending, its token, protected", None, pending("a", prevent_destroy=True), [OURS], expected=PROTECTED),
     Row("no, pending, its stamp", None, TOKENLESS, [STAMPED], expected=DELETE),
@@ -121,7 +170,20 @@ TABLE = [
         expected=KEPT,
     ),
     Row("no, pending, since ever", None, pending("a", since=None), expected=(Action.FORGET, Reason.NEVER_SENT)),
+    Row("no, retired, nothing", WANT_B, RETIRED, [SUCCESSOR_LIVE], (), GONE, besides=SUCCESSOR),
+    Row(
+        "no, retired, its token, time over",
+        WANT_B,
+        RETIRED,
+        [ASIDE, SUCCESSOR_LIVE],
+        (),
+        (Action.DELETE, Reason.RETIRED),
+        besides=SUCCESSOR,
+    ),
+    Row("no, retired, its token, successor missing", WANT_B, RETIRED, [ASIDE], (), KEPT_FOR_NOW, besides=SUCCESSOR),
     Row("yes, no, nothing", WANT, None, expected=(Action.CREATE, Reason.NEW)),
+    Row("yes, no, nothing, imported", WANT, None, expected=NOT_THERE, options=IMPORTING),
+    Row("yes, no, its alias, imported", WANT, None, [THEIRS], (), IMPORT, options=IMPORTING),
     Row("yes, no, its alias", WANT, None, [THEIRS], (), NOT_OURS, 1),
     Row("yes, no, ours", WANT, None, [OURS], ["a"], (Action.ADOPT, Reason.STATE_BEHIND)),
     Row("yes, no, ours without its value", WANT, None, [OURS], (), STATE_BEHIND, 1),
@@ -130,6 +192,16 @@ TABLE = [
     Row("yes, ready, its token renamed", WANT, READY, [live("b", name="a")], (), UPDATE),
     Row("yes, ready, its token and its alias", WANT, READY, [OURS, THEIRS_FIRST], (), SAME, 1),
     Row("yes, ready, nothing", WANT, READY, expected=(Action.CREATE, Reason.MISSING)),
+    Row("yes, ready, nothing, left so", LEFT, READY, expected=LEFT_MISSING),
+    Row("yes, ready, nothing, an error", MISSED_BY_SOMEBODY, READY, expected=MISSED),
+    Row("yes, ready, its token, replaced", WANT, READY, [OURS], (), ASKED, options=REPLACING),
+    Row("yes, ready, its token, moved", WANT, recorded("b", name="a"), [OURS], (), MOVE, options=MOVING),
+    Row("yes, gone, its token", LEFT, GONE_KEY, [OURS], (), UPDATE),
+    Row("yes, gone, nothing", WANT, GONE_KEY, expected=ANEW),
+    Row("yes, gone, nothing, left so", LEFT, GONE_KEY, expected=STAYS_MISSING),
+    Row("yes, gone, nothing, an error", MISSED_BY_SOMEBODY, GONE_KEY, expected=MISSED),
+    Row("yes, gone, its alias", LEFT, GONE_KEY, [THEIRS], (), REPLACED, 1),
+    Row("yes, ready, its alias, taken over", WANT, READY, [THEIRS], (), TAKE_OVER, options=TAKING),
     Row("yes, ready, its alias", WANT, READY, [THEIRS], (), REPLACED, 1),
     Row("yes, ready, its alias in our name", WANT, READY, [OURS_UNKNOWN], (), STATE_BEHIND, 1),
     Row("yes, pending, its token", WANT, PENDING, [OURS], expected=RESUME),
@@ -140,6 +212,14 @@ TABLE = [
     Row("yes, pending, nothing", WANT, PENDING, expected=(Action.CREATE, Reason.NEVER_SENT)),
     Row("yes, pending, nothing, no token", WANT, TOKENLESS, expected=(Action.CREATE, Reason.NEVER_SENT)),
     Row("yes, pending, its alias", WANT, PENDING, [THEIRS], (), NOT_OURS, 1),
+    Row("yes, pending, its alias, imported", WANT, PENDING, [THEIRS], (), IMPORT, options=IMPORTING),
+    Row("yes, pending, its alias, retired", WANT, PENDING, [STILL_THERE], (), REPLACE, besides=HALF),
+    Row("yes, pending, nothing, but retired", WANT, PENDING, [MADE_WAY], (), REPLACE, besides=HALF),
+    Row("yes, pending, its token, and retired", WANT, PENDING, [OURS, MADE_WAY], (), RESUME, besides=HALF),
+    Row("yes, no, its alias, retired", WANT, None, [STILL_THERE], (), (Action.REPLACE, Reason.NEW), besides=HALF),
+    Row("yes, ready, its alias, retired", WANT, READY, [STILL_THERE], (), AGAIN, besides=HALF),
+    Row("yes, ready, nothing, but retired", WANT, READY, [MADE_WAY], (), ANEW, besides=HALF),
+    Row("yes, no, nothing, but retired", WANT, None, [MADE_WAY], (), (Action.CREATE, Reason.NEW), besides=HALF),
     Row("yes, pending, its stamp, no token", WANT, TOKENLESS, [STAMPED], (), REPLACE),
     Row("yes, pending with a token, its stamp", WANT, PENDING, [STAMPED], (), STATE_BEHIND, 1),
     Row("yes, pending, its stamp, value known", WANT, TOKENLESS, [STAMPED], ["made by the proxy"], RESUME),
@@ -149,9 +229,10 @@ TABLE = [
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
 def test_the_truth_table(row: Row) -> None:
-    have = [row.have] if row.have else []
-    result = planned([row.want] if row.want else [], have, row.rows, values=row.values)
-    actual = [(change.action, change.reason) for change in result.changes]
+    have = [record for record in (row.have, row.besides) if record]
+    result = planned([row.want] if row.want else [], have, row.rows, values=row.values, options=row.options)
+    others = {row.besides.alias} if row.besides else set()
+    actual = [(change.action, change.reason) for change in result.changes if change.alias not in others]
     assert actual == ([row.expected] if isinstance(row.expected, tuple) else [])
     assert result.problems == ((row.expected,) if isinstance(row.expected, Problem) else ())
     assert result.warnings == ((row.warning,) if row.warning else ())
@@ -205,6 +286,23 @@ def test_our_key_under_an_alias_that_another_desired_key_wants_is_not_adopted_tw
     words = "the alias b is borne by the key that the state records as a: it was renamed outside vkstate."
     hint = "settle a first, with --exclude b; then apply again"
     assert result.problems == (Problem(f"vkstate.yaml:12:3: {words}", hint, Alias("b")),)
+
+
+def test_a_key_that_was_renamed_to_what_the_config_calls_it_now_is_to_be_moved_and_not_deleted() -> None:
+    renamed = live("b", name="a", key_id=id_of("a"))
+    result = planned([desired("b")], [READY], [renamed], values=["a"])
+    assert [(change.alias, change.action) for change in result.changes] == [("a", Action.DELETE)]
+    words = "the alias b is borne by the key that the state records as a: it was renamed outside vkstate."
+    hint = "if it is to go on as b, say so in the config: moved: [{from: a, to: b}]"
+    assert result.problems == (Problem(f"vkstate.yaml:12:3: {words}", hint, Alias("b")),)
+
+
+def test_an_alias_that_a_shell_would_split_is_quoted_in_a_hint() -> None:
+    odd = "team a's key"
+    [problem] = planned([desired(odd)], [], [foreign(odd)]).problems
+    name = """'team a'"'"'s key'"""
+    take_over, leave = f"take it over: vkstate import {name}", f"leave it out: --exclude {name}"
+    assert problem.hint == f"choose another alias, or {take_over}, or {leave}"
 
 
 def test_keys_that_swapped_their_aliases_are_a_problem_each() -> None:
@@ -264,6 +362,7 @@ def test_counts() -> None:
 # -- the end of a key, as far as the planner itself decides ------------------------------------------------------------
 
 UNTIL_YESTERDAY: Mapping[str, Value] = {"models": ["gpt-4"], "expires_at": "2026-03-17T12:00:00Z"}
+PASSED_AWAY = "1 key has expired and stays so: a. --renew gives time again, as does a changed duration or expires_at."
 PASSED = Problem(
     "vkstate.yaml:12:3: a would end at 2026-03-17T12:00:00Z, which has passed.",
     "give it an expires_at in the future",
@@ -295,7 +394,7 @@ def test_an_end_that_passes_is_no_problem_for_a_key_that_has_it() -> None:
         [desired("a", UNTIL_YESTERDAY)], [recorded("a", UNTIL_YESTERDAY, expires_at=end)], [live("a", expires_at=end)]
     )
     assert result.problems == ()
-    assert result.warnings == ("1 key has expired and stays so: a. A changed duration or expires_at gives time again.",)
+    assert result.warnings == (PASSED_AWAY,)
 
 
 def test_what_others_did_to_an_expired_key_is_no_problem_either() -> None:
@@ -317,8 +416,8 @@ def test_expired_keys_are_counted_and_the_first_five_named() -> None:
     assert {change.action for change in result.changes} == {Action.NO_OP}
     [warning] = result.warnings
     assert warning == (
-        "7 keys have expired and stay so: u1, u2, u3, u4, u5 and 2 more. A changed duration or expires_at gives time "
-        "again."
+        "7 keys have expired and stay so: u1, u2, u3, u4, u5 and 2 more. --renew gives time again, as does a changed "
+        "duration or expires_at."
     )
 
 

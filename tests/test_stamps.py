@@ -7,6 +7,7 @@ import pytest
 from tests.diffs import changed, differences, drifted, recorded_only
 from tests.factories import LINEAGE, desired, id_of, live, participant, planned, recorded
 from vkstate.attributes import UNSET, Json
+from vkstate.differences import is_protected
 from vkstate.keys import Capabilities, DesiredKey, LiveKey, Member, RecordedKey, Stamp
 from vkstate.plan import AttributeDiff, Problem
 
@@ -55,6 +56,13 @@ def test_a_rename_by_others_is_undone() -> None:
 def test_protection_is_a_matter_of_the_record_alone(protected: bool) -> None:
     want, have = desired("a", prevent_destroy=protected), recorded("a", prevent_destroy=not protected)
     assert differences(want, have, live("a")) == (recorded_only("lifecycle.prevent_destroy", not protected, protected),)
+
+
+@pytest.mark.parametrize("protected", [True, False])
+def test_protection_that_the_config_says_nothing_of_stays_as_it_was(protected: bool) -> None:
+    want, have = desired("a", prevent_destroy=None), recorded("a", prevent_destroy=protected)
+    assert differences(want, have, live("a")) == ()
+    assert (is_protected(want, have), is_protected(want, None)) == (protected, False)
 
 
 def test_the_stamp_of_an_adopted_key_keeps_its_id() -> None:
@@ -125,8 +133,7 @@ def test_what_the_server_cannot_do_is_a_problem(
     assert result.problems == (
         Problem(
             f"a: {words}",
-            f"keep {path or diff.path} as it was, or take a out of the config, apply, and put it back: it then gets a "
-            "new key value",
+            f"keep {path or diff.path} as it was, or give a a new key value: --replace a",
             want.alias,
         ),
     )

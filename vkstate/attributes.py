@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
@@ -130,6 +131,12 @@ ATTRIBUTES: Final = _table(
     Attribute("model_rpm_limit", Kind.OBJECT, Home.METADATA),
     Attribute("tpm_limit_type", Kind.STRING, Home.METADATA),
     Attribute("rpm_limit_type", Kind.STRING, Home.METADATA),
+    Attribute("mcp_rpm_limit", Kind.OBJECT, Home.METADATA),
+    Attribute("tag_rpm_limit", Kind.OBJECT, Home.METADATA),
+    Attribute("default_estimated_output_tokens", Kind.INTEGER, Home.METADATA),
+    Attribute("default_estimated_output_tokens_per_model", Kind.OBJECT, Home.METADATA),
+    Attribute("throttle_on_budget_exceeded", Kind.BOOLEAN, Home.METADATA),
+    Attribute("end_user_budget_id", Kind.STRING, Home.METADATA),
     Attribute("blocked", Kind.BOOLEAN),
     Attribute("auto_rotate", Kind.BOOLEAN),
     Attribute("rotation_interval", Kind.STRING),
@@ -137,6 +144,7 @@ ATTRIBUTES: Final = _table(
     Attribute("aliases", Kind.OBJECT),
     Attribute("config", Kind.OBJECT),
     Attribute("router_settings", Kind.OBJECT),
+    Attribute("enable_prompt_caching", Kind.BOOLEAN, Home.METADATA),
     Attribute("object_permission", Kind.OPEN),
     Attribute("enforced_params", Kind.LIST, Home.METADATA),
     Attribute("allowed_vector_store_indexes", Kind.LIST, Home.METADATA),
@@ -151,8 +159,8 @@ ATTRIBUTES: Final = _table(
 )
 """Every attribute that a config can declare except the expiry (``duration``, ``expires_at``: see ``vkstate.expiry``).
 
-``extra`` carries fields that a newer LiteLLM has and this table has not: each of its keys is sent, and read, as a field
-of the row.
+``extra`` carries fields that a newer LiteLLM has and this table has not: each of its keys is sent as a field of the
+request, and read back as a field of the row, or where LiteLLM folds it in, of ``metadata``.
 """
 
 EXPIRY_PATHS: Final = frozenset({"duration", "expires_at"})
@@ -160,6 +168,10 @@ EXPIRY_PATHS: Final = frozenset({"duration", "expires_at"})
 
 ALWAYS_SENSITIVE: Final = frozenset({"config", "metadata.logging", "metadata.callback_settings"})
 """Where LiteLLM keeps credentials of others, such as those of a logging service: always sensitive."""
+
+ALL_MODELS: Final = "all-proxy-models"
+ALL_TEAM_MODELS: Final = "all-team-models"
+"""LiteLLM's own names for what an empty ``models`` means too: every model, of a team's key every model of the team."""
 
 STAMP_KEY: Final = "vkstate"
 """The key under a LiteLLM key's ``metadata`` that holds our own mark."""
@@ -174,22 +186,38 @@ def canonical(name: str, value: Json) -> Json:
     """A value in the one form in which values are compared, shown and recorded.
 
     Sets are sorted and without repetitions, whole floats are integers, an absent list or object is empty, a false or
-    absent flag is False, an empty string is null, and ``budget_limits`` carries no server-made ``reset_at``.
+    absent flag is False, an empty string is null, ``budget_limits`` carries no server-made ``reset_at``,
+    ``router_settings`` no null, which LiteLLM leaves out, and the ``key_type`` that every key has otherwise is null.
 
     :param name: the attribute's LiteLLM name; a name that is not in the table is compared as JSON.
     """
     attribute = ATTRIBUTES.get(name)
     if attribute is None:
         return _plain(value)
-    if value is None or value == "":
+    if value is None or value == "" or (name == "key_type" and value == "default"):
         return attribute.empty
     match attribute.kind:
         case Kind.SET if isinstance(value, list):
             return list[Json](sorted({str(item) for item in value}))
         case Kind.LIST if name == "budget_limits" and isinstance(value, list):
             return [_plain(_without_reset(item)) for item in value]
+        case Kind.OBJECT if name == "router_settings" and isinstance(value, dict):
+            return _plain({key: item for key, item in value.items() if item is not None})
         case _:
             return _plain(value)
+
+
+def is_clear(path: str, value: Json) -> bool:
+    """Whether a canonical value at a path is what is there once the attribute is cleared.
+
+    A key of ``metadata`` goes, so that no value is; other open objects keep an empty value there.
+    """
+    attribute = attribute_of(path)
+    if attribute is None or attribute.name == "metadata":
+        return False
+    if attribute.kind is Kind.OPEN:
+        return value is None or value is False or value in ("", [], {})
+    return same(value, attribute.empty) or (attribute.name == "models" and value in ([ALL_MODELS], [ALL_TEAM_MODELS]))
 
 
 def _without_reset(item: Json) -> Json:
@@ -208,20 +236,61 @@ def _plain(value: Json) -> Json:
 
 
 def same(one: Value | Unset, other: Value | Unset) -> bool:
-    """Whether two canonical values are equal as JSON: unlike Python's ``==``, true is not 1 and false is not 0."""
+    """Whether two canonical values are equal as JSON: unlike Python's ``==``, true is not 1 and false is not 0.
+
+    Of a number that is not whole the first twelve digits count: LiteLLM's database gives back an amount with its last
+    digit off by one (310137.5916428415 for 310137.59164284146, 1.72 to 1.105).
+    """
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(map(same, one, other))
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, float) or isinstance(other, float):
+        return _is_close(one, other)
     return isinstance(one, bool) == isinstance(other, bool) and one == other
+
+
+def _is_close(one: Value | Unset, other: Value | Unset) -> bool:
+    if isinstance(one, bool) or isinstance(other, bool):
+        return False
+    if not isinstance(one, int | float) or not isinstance(other, int | float):
+        return False
+    try:
+        return math.isclose(one, other, rel_tol=1e-12)
+    except OverflowError:  # a whole number beyond every float
+        return False
 
 
 def flatten(name: str, value: Json) -> dict[str, Json]:
     """An attribute's value by flat path, canonical: one path, or for an open object one path a key."""
     attribute = ATTRIBUTES.get(name)
     if attribute is not None and attribute.kind is Kind.OPEN:
-        return {f"{name}.{key}": _plain(item) for key, item in value.items()} if isinstance(value, dict) else {}
+        form = permission if name == "object_permission" else _part
+        return {f"{name}.{key}": form(key, item) for key, item in value.items()} if isinstance(value, dict) else {}
     return {name: canonical(name, value)}
+
+
+def _part(_key: str, value: Json) -> Json:
+    return _plain(value)
+
+
+def permission(key: str, value: Json = None) -> Json:
+    """A part of ``object_permission`` in canonical form; of null, what clears it.
+
+    All parts but two are lists of names whose order means nothing. LiteLLM merges the object and ignores null in it
+    (1.72 to 1.105), so that a part is cleared by what is empty.
+    """
+    match key, value:
+        case "mcp_tool_search_enabled", None | "":
+            return False
+        case "mcp_tool_permissions", None | "":
+            return {}
+        case _, None | "":
+            return []
+        case _, list() if all(isinstance(item, str) for item in value):
+            return list[Json](sorted({str(item) for item in value}))
+        case _:
+            return _plain(value)
 
 
 def nest(values: Mapping[str, Value]) -> dict[str, Value | dict[str, Value]]:

@@ -23,6 +23,7 @@ from vkstate.attributes import (
     Unset,
     Value,
     attribute_of,
+    is_clear,
     same,
     seal,
 )
@@ -93,6 +94,13 @@ def adopted_id(live: LiveKey, lineage: str) -> str:
     return live.stamp.id if live.stamp and live.stamp.lineage == lineage else live.token[:16]
 
 
+def is_record_of(record: RecordedKey, live: LiveKey) -> bool:
+    """Whether a live key is what a record stands for: by its token, and while that is not known by the key's mark."""
+    if record.token is not None:
+        return record.token == live.token
+    return live.stamp is not None and live.stamp.id == record.id
+
+
 def declared_expiry(desired: DesiredKey) -> Expiry:
     """The expiry that a desired key asks for."""
     return expiry_of(desired.declared) or Never()
@@ -135,18 +143,12 @@ def _declared(comparison: Comparison, path: str, before: Value | Unset, after: V
 
 def _cleared(comparison: Comparison, path: str, before: Value | Unset) -> AttributeDiff:
     current = live_value(comparison.live, path)
-    gone = current is not None and _is_clear(path, current.value)
+    gone = current is not None and _is_gone(path, current.value)
     return AttributeDiff(path, before, UNSET, Cause.CONFIG, already_live=gone)
 
 
-def _is_clear(path: str, value: Json | Unset) -> bool:
-    """Whether nothing is left at a path. A key of metadata goes; other open objects keep an empty value there."""
-    attribute = attribute_of(path)
-    if value is UNSET or attribute is None:
-        return value is UNSET
-    if attribute.kind is Kind.OPEN:
-        return attribute.name != "metadata" and (value is None or value is False or value in ("", [], {}))
-    return same(value, attribute.empty)
+def _is_gone(path: str, value: Json | Unset) -> bool:
+    return value is UNSET or is_clear(path, value)
 
 
 def _forced_by_server(recorded: RecordedKey | None, path: str, current: Readable) -> bool:
@@ -180,6 +182,8 @@ def live_value(live: LiveKey, path: str) -> Readable | None:
         return None
     if attribute.name == "metadata":
         return Readable(UNSET)
+    if attribute.name == "extra" and (inside := f"metadata.{path.partition('.')[2]}") in live.attributes:
+        return Readable(live.attributes[inside])  # a field that LiteLLM folds into metadata
     return Readable(attribute.empty) if attribute.home is Home.METADATA else None
 
 
@@ -205,8 +209,10 @@ def _expiry(comparison: Comparison) -> Iterator[AttributeDiff]:
     applied = expiry_of(recorded.applied) if recorded else None
     path, text = _shown(desired.declared)
     if comparison.renewed and recorded:
-        if isinstance(wanted, Lasting) or not _lives_until(live, wanted, applied):
-            yield AttributeDiff(path, _instant(live.expires_at), text, Cause.RENEWED)
+        there = not isinstance(wanted, Lasting) and _lives_until(live, wanted, applied)
+        if not (there and wanted == applied and same_instant(recorded.expires_at, live.expires_at)):
+            now = recorded.expires_at if there else live.expires_at
+            yield AttributeDiff(path, _instant(now), text, Cause.RENEWED, already_live=there)
     elif wanted != applied:
         before = _shown(recorded.applied)[1] if recorded and applied is not None else UNSET
         yield AttributeDiff(path, before, text, Cause.CONFIG, already_live=_lives_until(live, wanted, applied))
@@ -312,9 +318,9 @@ def shortfall(
     for path in desired.declared.keys() - EXPIRY_PATHS | set(cleared):
         wanted: Value | Unset = desired.declared.get(path, UNSET)
         current = live_value(live, path)
-        if _ignored(desired, path) or isinstance(wanted, Sensitive) or current is None:
+        if _ignored(desired, path) or isinstance(wanted, Sensitive | Sealed) or current is None:
             continue
-        if not (_is_clear(path, current.value) if wanted is UNSET else same(current.value, wanted)):
+        if not (_is_gone(path, current.value) if wanted is UNSET else same(current.value, wanted)):
             unmet.append(AttributeDiff(path, current.value, wanted, Cause.OUTSIDE))
     declared = expiry_of(desired.declared) is not None
     if declared and expiry is not None and not ends_as_ordered(live.expires_at, expiry, written_at):

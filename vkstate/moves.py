@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from vkstate.keys import Alias, DesiredKey, RecordedKey
+from vkstate.keys import Alias, DesiredKey, RecordedKey, natural_order
 from vkstate.options import Move
 from vkstate.plan import Problem
 
@@ -19,7 +19,11 @@ WORKSHOP = "workshop:"
 
 @dataclass(frozen=True)
 class Moved:
-    """The old alias by the new one, and why some moves cannot be made."""
+    """The old alias by the new one, and why some moves cannot be made.
+
+    An alias that a problem is about, be it of a key that is to move or of one that several would become, is not to be
+    planned otherwise.
+    """
 
     sources: Mapping[Alias, Alias] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
@@ -32,15 +36,21 @@ class Moved:
 def resolve(
     moves: Collection[Move], desired: Mapping[Alias, DesiredKey], recorded: Mapping[Alias, RecordedKey]
 ) -> Moved:
-    """Which recorded keys move, of those that are not desired under the alias that they have."""
-    if not moves:
+    """Which recorded keys move, of those that are not desired under the alias that they have.
+
+    Where nothing is desired, everything goes, and nothing moves. Retired keys stay what they are: they follow the key
+    that took their place.
+    """
+    if not (moves and desired):
         return Moved()
     ends = {move.source: (_end(move, moves), move.place) for move in moves}
     by_member = {(key.member.workshop, key.member.user): alias for alias, key in desired.items() if key.member}
+    workshops = {workshop for workshop, _ in by_member}
     wanted: dict[Alias, tuple[Alias, str]] = {}
     problems: list[Problem] = []
-    for alias, record in recorded.items():
-        if alias in desired:
+    for alias in sorted(recorded, key=natural_order):
+        record = recorded[alias]
+        if alias in desired or record.retired is not None:
             continue
         if alias in ends:
             target, place = ends[alias]
@@ -50,8 +60,10 @@ def resolve(
                 problems.append(_undeclared(alias, target, place, record))
         elif record.member and (workshop := f"{WORKSHOP}{record.member.workshop}") in ends:
             target, place = ends[workshop]
-            new = by_member.get((target.removeprefix(WORKSHOP), record.member.user))
-            if new is not None and new != alias:
+            name = target.removeprefix(WORKSHOP)
+            if name not in workshops:
+                problems.append(_undeclared(alias, target, place, record))
+            elif (new := by_member.get((name, record.member.user))) is not None:
                 wanted[alias] = (new, place)
     crowded = _crowded(wanted.values(), recorded)
     problems += [
@@ -63,6 +75,16 @@ def resolve(
         )
         for source, (target, place) in wanted.items()
         if target in crowded
+    ]
+    problems += [
+        Problem(
+            f"{target}: {reason}, and one key can.",
+            "take all moves but one out of the config",
+            target,
+            desired[target].member,
+        )
+        for target, reason in crowded.items()
+        if target not in recorded
     ]
     sources = {target: source for source, (target, _) in wanted.items() if target not in crowded}
     return Moved(sources, tuple(problems))
@@ -77,7 +99,7 @@ def _end(move: Move, moves: Collection[Move]) -> str:
     return target
 
 
-def _crowded(wanted: Iterable[tuple[Alias, str]], recorded: Mapping[Alias, RecordedKey]) -> Mapping[Alias, str]:
+def _crowded(wanted: Iterable[tuple[Alias, str]], recorded: Collection[Alias]) -> Mapping[Alias, str]:
     """The targets that cannot be moved to, with the reason."""
     counts = Counter(target for target, _ in wanted)
     reasons = {target: f"{count} keys are to move there" for target, count in counts.items() if count > 1}

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from shlex import quote
 
 from vkstate.differences import unshown
 from vkstate.keys import Alias, DesiredKey, LiveKey, Member, Recorded, RecordedKey
@@ -37,14 +38,14 @@ class Objections:
             alias,
             f"{alias} is protected by lifecycle.prevent_destroy, and this plan would delete it. The protection is kept "
             "in the state, so that it outlives the key's entry in the config.",
-            f"put {alias} back with prevent_destroy: false and apply, or leave it out: --exclude {alias}",
+            f"put {alias} back with prevent_destroy: false and apply, or leave it out: --exclude {quote(alias)}",
         )
 
     def protected_value(self, want: DesiredKey) -> None:
         self.problem(
             want.alias,
             f"{want.alias} is protected by lifecycle.prevent_destroy, and --replace would end its value.",
-            f"set prevent_destroy: false for {want.alias} first, or leave it out: --exclude {want.alias}",
+            f"set prevent_destroy: false for {want.alias} first, or leave it out: --exclude {quote(want.alias)}",
         )
 
     def past(self, want: DesiredKey) -> None:
@@ -54,26 +55,28 @@ class Objections:
             "give it an expires_at in the future",
         )
 
-    def renamed_here(self, want: DesiredKey, owner: Alias) -> None:
+    def renamed_here(self, want: DesiredKey, owner: Alias, *, stays: bool) -> None:
+        """:param stays: whether the config has the owner, under whatever alias."""
+        move = f"if it is to go on as {want.alias}, say so in the config: moved: [{{from: {owner}, to: {want.alias}}}]"
         self.problem(
             want.alias,
             f"{want.place}: the alias {want.alias} is borne by the key that the state records as {owner}: it was "
             "renamed outside vkstate.",
-            f"settle {owner} first, with --exclude {want.alias}; then apply again",
+            f"settle {owner} first, with --exclude {quote(want.alias)}; then apply again" if stays else move,
         )
 
     def renamed_away(self, want: DesiredKey, mine: LiveKey) -> None:
         self.problem(
             want.alias,
             f"{want.alias} was renamed to {mine.alias} outside vkstate, and another key bears its alias now.",
-            f"rename or delete the other key in LiteLLM, or leave this one out: --exclude {want.alias}",
+            f"rename or delete the other key in LiteLLM, or leave this one out: --exclude {quote(want.alias)}",
         )
 
     def target_taken(self, want: DesiredKey, have: RecordedKey, others: Sequence[LiveKey]) -> None:
         self.problem(
             want.alias,
             f"{have.alias} cannot move to {want.alias}: {self.described(others)} bears that alias on the proxy.",
-            f"rename or delete the other key in LiteLLM, or leave this one out: --exclude {want.alias}",
+            f"rename or delete the other key in LiteLLM, or leave this one out: --exclude {quote(want.alias)}",
         )
 
     def state_behind(self, want: DesiredKey) -> None:
@@ -87,11 +90,11 @@ class Objections:
 
     def not_ours(self, want: DesiredKey, others: Sequence[LiveKey]) -> None:
         foreign = self._another_project(others)
-        ways = "have that project let go of it" if foreign else f"take it over: vkstate import '{want.alias}'"
+        ways = "have that project let go of it" if foreign else f"take it over: vkstate import {quote(want.alias)}"
         self.problem(
             want.alias,
             f"{want.place}: the alias {want.alias} exists on the proxy and is not ours: {self.described(others)}.",
-            f"choose another alias, or {ways}, or leave it out: --exclude {want.alias}",
+            f"choose another alias, or {ways}, or leave it out: --exclude {quote(want.alias)}",
         )
 
     def not_importable(self, want: DesiredKey, others: Sequence[LiveKey]) -> None:
@@ -122,7 +125,8 @@ class Objections:
             want.alias,
             f"{want.alias} was replaced outside vkstate: the recorded key is gone, and {self.described(others)} bears "
             "its alias. vkstate neither changes nor deletes a key that it did not make.",
-            f"take the other key over: --adopt-replaced; or delete or rename it in LiteLLM; or --exclude {want.alias}",
+            "take the other key over: --adopt-replaced; or delete or rename it in LiteLLM; or "
+            f"--exclude {quote(want.alias)}",
         )
 
     def missing(self, want: DesiredKey) -> None:
@@ -130,7 +134,7 @@ class Objections:
             want.alias,
             f"{want.place}: {want.alias} is missing on the proxy: somebody else deleted it, and its "
             "lifecycle.on_missing is error.",
-            f"say on_missing: recreate or forget for {want.alias}, or leave it out: --exclude {want.alias}",
+            f"say on_missing: recreate or forget for {want.alias}, or leave it out: --exclude {quote(want.alias)}",
         )
 
     def taken_over(self, alias: Alias) -> None:

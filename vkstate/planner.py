@@ -10,7 +10,8 @@ means: the token is not there, but another key bears the alias.
     no       ready     its alias            forget, with a warning: ours is gone, theirs is untouched
     no       pending   its token or stamp   as ready with its token
     no       pending   nothing              kept for ten minutes (a hanging request may still land), then forget
-    no       retired   its token            kept until its successor is live and its time is over, then delete
+    no       retired   its token            kept until its successor is live, or does not come any more, and its time
+                                            is over; then delete
     no       gone      nothing              forget
     yes      no        nothing              create; a problem where import names it
     yes      no        its alias, foreign   adopt where import names it; else problem: it exists and is not ours
@@ -21,7 +22,7 @@ means: the token is not there, but another key bears the alias.
                                             value, and its answer was lost
     yes      pending   both, its stamp      delete ours, as above
     yes      pending   nothing              create, with the same value where the store has it
-    yes      pending   its alias, retired   replace goes on: the old key has yet to make way
+    yes      pending   nothing, but retired replace goes on, where it is a replacement that was begun
     yes      pending   its alias            as not recorded: ours was never created
     yes      pending   its alias, ours      problem: the state is behind, another clone made the key
     yes      ready     its token            no-op or update, attribute by attribute; replace where --replace asks
@@ -31,8 +32,9 @@ means: the token is not there, but another key bears the alias.
     yes      gone      nothing              by on_missing, as ready
 
 "Its stamp" means: the record has no token, and a key under the alias carries our lineage and the record's id. A key
-that is recorded under one alias and was renamed to another is a problem for a key that is desired under the latter.
-A recorded key that moves is compared under its new alias. A live key that is neither desired nor recorded is unmanaged:
+that is recorded under one alias and was renamed to another is a problem for a key that is desired under the latter; a
+retired one, which bears the alias that its successor is to have, makes way. A recorded key that moves is compared under
+its new alias. A live key that is neither desired nor recorded is unmanaged:
 it is counted and never touched.
 """
 
@@ -45,7 +47,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from vkstate.attributes import EXPIRY_PATHS
-from vkstate.differences import Comparison, came_later, compare, declared_expiry, is_protected
+from vkstate.differences import Comparison, came_later, compare, declared_expiry, is_protected, is_record_of
 from vkstate.expiry import Until
 from vkstate.keys import (
     Alias,
@@ -66,8 +68,8 @@ from vkstate.moves import Moved, resolve
 from vkstate.objections import Objections
 from vkstate.options import NO_OPTIONS, Options
 from vkstate.plan import Action, AttributeDiff, Cause, Change, Plan, Reason
+from vkstate.retirement import Retirement
 from vkstate.targets import matches
-from vkstate.unchanged import as_recorded, ends_by
 
 UNSETTLED_FOR: Final = timedelta(minutes=10)
 """How long after its ``pending_since`` a create that was never seen may still arrive."""
@@ -102,6 +104,7 @@ class _Planner:
     by_alias: dict[str, list[LiveKey]] = field(init=False)
     owners: dict[Token, RecordedKey] = field(init=False)
     moved: Moved = field(init=False)
+    retirement: Retirement = field(init=False)
     objections: Objections = field(init=False)
 
     def __post_init__(self) -> None:
@@ -112,6 +115,7 @@ class _Planner:
                 self.by_alias[row.alias].append(row)
         self.owners = {have.token: have for have in self.recorded.keys.values() if have.token}
         self.moved = resolve(self.options.moves, self.desired, self.recorded.keys)
+        self.retirement = Retirement(self.desired, self.recorded.keys, self.by_token, self.moved, self.now)
         self.objections = Objections(self.desired, self.recorded, list(self.moved.problems))
 
     def plan(self) -> Plan:
@@ -138,23 +142,18 @@ class _Planner:
         others = [row for row in self.by_alias.get(alias, []) if row is not mine]
         if want is None:
             return self._not_desired(have, mine, others) if have else None
-        leaving = [row for row in others if self._makes_way(row, alias)]
-        others = [row for row in others if row not in leaving]
+        others = [row for row in others if not self.retirement.makes_way(row, alias)]
         if mine is None and (owners := [self.owners[row.token] for row in others if row.token in self.owners]):
-            self.objections.renamed_here(want, owners[0].alias)
+            owner = owners[0].alias
+            self.objections.renamed_here(want, owner, stays=self.moved.new_alias(owner) in self.desired)
             return None
         if have is None:
-            return self._new(want, others)
+            return self._new(want, None, others)
         if mine:
             return self._existing(want, have, mine, others)
         if have.status is Status.PENDING:
-            return self._never_seen(want, have, others, leaving)
+            return self._never_seen(want, have, others)
         return self._lost(want, have, others)
-
-    def _makes_way(self, row: LiveKey, alias: Alias) -> bool:
-        """Whether a key under an alias is the one that a replacement has yet to take out of it."""
-        owner = self.owners.get(row.token)
-        return owner is not None and owner.retired is not None and owner.retired.successor == alias
 
     def _not_desired(self, have: RecordedKey, mine: LiveKey | None, others: Sequence[LiveKey]) -> Change | None:
         alias = have.alias
@@ -162,7 +161,7 @@ class _Planner:
             mine = self._by_stamp(have, others)
         if mine:
             if have.retired and not self._leaves_with_its_successor(have.retired):
-                return self._retired(have, have.retired, mine)
+                return self.retirement.decided(have, have.retired, mine)
             if self._lives_on(have):
                 marked = mine if self.objections.made_here(mine) else None
                 return Change(alias, Action.FORGET, Reason.RELEASED, recorded=have, live=marked)
@@ -190,50 +189,33 @@ class _Planner:
         wanted = self.moved.new_alias(retired.successor) in self.desired
         return not self.desired or (successor is not None and not wanted and not self._lives_on(successor))
 
-    def _retired(self, have: RecordedKey, retired: Retired, mine: LiveKey) -> Change:
-        """What becomes of a key whose place another has taken: kept, cut short, or deleted once its time is over."""
-        successor = self.recorded.keys.get(retired.successor)
-        new = self.moved.new_alias(retired.successor)
-        taken = successor.token in self.by_token if successor else new not in self.desired
-        if taken and (retired.delete_after is None or retired.delete_after <= self.now):
-            return Change(have.alias, Action.DELETE, Reason.RETIRED, recorded=have, live=mine)
-        if new != retired.successor:
-            after = replace(have, retired=replace(retired, successor=new))
-            return Change(have.alias, Action.UPDATE, Reason.MOVED, recorded=have, live=mine, becomes=after)
-        if taken and (want := self._shortened(have, retired, mine)):
-            diffs, _ = compare(self._comparison(want, have, mine))
-            return Change(have.alias, Action.UPDATE, Reason.RETIRING, want, have, mine, diffs)
-        return Change(have.alias, Action.NO_OP, Reason.RETIRING, recorded=have, live=mine)
-
-    def _shortened(self, have: RecordedKey, retired: Retired, mine: LiveKey) -> DesiredKey | None:
-        """A retired key as it should end, where it does not yet."""
-        ends = retired.delete_after
-        return None if ends is None or ends_by(mine.expires_at, ends) else as_recorded(have, ends=ends)
-
-    def _new(self, want: DesiredKey, others: Sequence[LiveKey]) -> Change | None:
+    def _new(self, want: DesiredKey, have: RecordedKey | None, others: Sequence[LiveKey]) -> Change | None:
+        """A key that does not exist yet, as far as we know; ``have`` is recorded of one that was never created."""
         named = any(matches(target, want.alias, want.member) for target in self.options.imports)
         if not others:
             if want.alias in self.options.imports:
                 self.objections.nothing_to_import(want)
                 return None
-            return self._create(want, None, Reason.NEW)
+            return self._create(want, have, Reason.NEW)
         row = others[0]
         if len(others) == 1 and self.objections.made_here(row):
             if named or row.token in self.recorded.known_values:
-                return self._adopt(want, None, row, Reason.STATE_BEHIND)
+                return self._adopt(want, have, row, Reason.STATE_BEHIND)
             self.objections.state_behind(want)
         elif named:
-            return self._import(want, others)
+            return self._import(want, have, others, Reason.IMPORTED)
         else:
             self.objections.not_ours(want, others)
         return None
 
-    def _import(self, want: DesiredKey, others: Sequence[LiveKey], reason: Reason = Reason.IMPORTED) -> Change | None:
+    def _import(
+        self, want: DesiredKey, have: RecordedKey | None, others: Sequence[LiveKey], reason: Reason
+    ) -> Change | None:
         row = others[0]
         if len(others) > 1 or row.stamp:
             self.objections.not_importable(want, others)
             return None
-        return self._adopt(want, None, row, reason)
+        return self._adopt(want, have, row, reason)
 
     def _existing(self, want: DesiredKey, have: RecordedKey, mine: LiveKey, others: Sequence[LiveKey]) -> Change | None:
         if others and mine.alias != want.alias:
@@ -262,35 +244,38 @@ class _Planner:
         self._refuse_past(want)
         ends = self.now.replace(microsecond=0) + self.options.grace if self.options.grace else None
         aside = retired_alias(want.alias, mine.token)
-        retires = replace(have, alias=aside, retired=Retired(want.alias, ends), prevent_destroy=False)
+        retires = replace(
+            have, alias=aside, status=Status.READY, retired=Retired(want.alias, ends), prevent_destroy=False
+        )
         diffs, _ = compare(self._comparison(want, have, mine))
         return Change(want.alias, Action.REPLACE, Reason.REPLACED, want, have, mine, diffs, retires=retires)
 
     def _adopt(self, want: DesiredKey, have: RecordedKey | None, row: LiveKey, reason: Reason) -> Change:
-        return Change(want.alias, Action.ADOPT, reason, want, have, row, self._differences(want, have, row))
+        """Take a live key into the state. Where another one is recorded, nothing of that is compared."""
+        known = have if have and is_record_of(have, row) else None
+        return Change(want.alias, Action.ADOPT, reason, want, have, row, self._differences(want, known, row))
 
     def _comparison(self, want: DesiredKey, have: RecordedKey | None, row: LiveKey) -> Comparison:
         renewed = any(matches(target, want.alias, want.member) for target in self.options.renew)
         return Comparison(self.recorded.lineage, want, have, row, self.capabilities, self.now, renewed)
 
     def _differences(self, want: DesiredKey, have: RecordedKey | None, row: LiveKey) -> tuple[AttributeDiff, ...]:
-        diffs, problems = compare(self._comparison(want, have, row))
+        comparison = self._comparison(want, have, row)
+        diffs, problems = compare(comparison)
         self.objections.problems.extend(problems)
         given = (diff for diff in diffs if diff.path in EXPIRY_PATHS and diff.cause is not Cause.OUTSIDE)
-        if any(not diff.already_live for diff in given):
+        if comparison.renewed or any(not diff.already_live for diff in given):
             self._refuse_past(want)
         return diffs
 
-    def _never_seen(
-        self, want: DesiredKey, have: RecordedKey, others: Sequence[LiveKey], leaving: Sequence[LiveKey]
-    ) -> Change | None:
-        if not others:
-            if leaving:
-                old = leaving[0]
-                aside = self.owners[old.token]
-                return Change(want.alias, Action.REPLACE, Reason.INTERRUPTED, want, have, old, retires=aside)
+    def _never_seen(self, want: DesiredKey, have: RecordedKey, others: Sequence[LiveKey]) -> Change | None:
+        row = self._by_stamp(have, others)
+        if not others and row is None:
             return self._create(want, have, Reason.NEVER_SENT)
-        if row := self._by_stamp(have, others):
+        if row:
+            if others and row.alias != want.alias:
+                self.objections.target_taken(want, have, others)
+                return None
             if not all(self.objections.made_here(other) for other in others):
                 return Change(want.alias, Action.DELETE, Reason.LOST_RACE, want, have, row)
             if row.token in self.recorded.known_values:
@@ -299,7 +284,7 @@ class _Planner:
         if any(self.objections.made_here(other) for other in others):
             self.objections.state_behind(want)
             return None
-        return self._new(want, others)
+        return self._new(want, have, others)
 
     def _lost(self, want: DesiredKey, have: RecordedKey, others: Sequence[LiveKey]) -> Change | None:
         if not others:
@@ -307,7 +292,7 @@ class _Planner:
         if len(others) == 1 and self.objections.made_here(others[0]):
             self.objections.state_behind(want)
         elif self.options.adopt_replaced:
-            return self._import(want, others, Reason.TAKEN)
+            return self._import(want, have, others, Reason.TAKEN)
         else:
             self.objections.replaced_outside(want, others)
         return None
@@ -319,25 +304,31 @@ class _Planner:
             case OnMissing.ERROR:
                 self.objections.missing(want)
                 return None
-            case OnMissing.FORGET if have.status is Status.GONE:
-                return Change(want.alias, Action.NO_OP, Reason.LEFT_MISSING, want, have)
             case OnMissing.FORGET:
-                after = replace(have, status=Status.GONE)
+                after = replace(have, alias=want.alias, status=Status.GONE)
+                if after == have:
+                    return Change(want.alias, Action.NO_OP, Reason.LEFT_MISSING, want, have)
                 return Change(want.alias, Action.FORGET, Reason.LEFT_MISSING, want, have, becomes=after)
 
     def _by_stamp(self, have: RecordedKey, rows: Sequence[LiveKey]) -> LiveKey | None:
-        """The live key that a pending record without a token stands for: the one that carries its id.
+        """The live key that a pending record without a token stands for: the one that carries its id, be it under the
+        alias that it moves to or the one that it was recorded under.
 
         Such is what the proxy made where it insists on making values itself, and the answer was lost. A record that has
         a token stands for that key alone: another clone may have made, and handed out, one with the same id.
         """
         if have.token is not None:
             return None
-        free = [row for row in rows if self.objections.made_here(row) and row.token not in self.owners]
+        seen = (*rows, *self.by_alias.get(have.alias, ()))
+        free = [row for row in seen if self.objections.made_here(row) and row.token not in self.owners]
         return next((row for row in free if row.stamp and row.stamp.id == have.id), None)
 
     def _create(self, want: DesiredKey, have: RecordedKey | None, reason: Reason) -> Change:
         self._refuse_past(want)
+        if begun := self.retirement.goes_on(want.alias, have):
+            row, aside = begun
+            why = Reason.INTERRUPTED if have and have.status is Status.PENDING else reason
+            return Change(want.alias, Action.REPLACE, why, want, have, row, retires=aside)
         return Change(want.alias, Action.CREATE, reason, want, have)
 
     def _refuse_past(self, want: DesiredKey) -> None:

@@ -8,9 +8,11 @@
     pending   nothing      no-op: its create may still arrive, and the next apply settles it
     gone      nothing      no-op
 
-What the config asks is not looked at: where it asks something else than what was accepted, the next plan says so, as a
-change of the config's. Values that the proxy cannot show, and sensitive ones, stay as they were recorded. A duration
-stays as well where the key still ends: the new end is recorded, and is no drift any more.
+What the config asks of a key is not looked at: where it asks something else than what was accepted, the next plan says
+so, as a change of the config's. Another alias is accepted only where the config follows it: else the next plan would
+delete the key and make a new one, where now it gives the key its alias back. Our mark is never given up. Values that
+the proxy cannot show, and sensitive ones, stay as they were recorded. A duration stays as well where the key still
+ends: the new end is recorded, and is no drift any more.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ def refresh(recorded: Recorded, live: Live, desired: Mapping[Alias, DesiredKey])
 
     :param live: must hold every recorded token that exists, and every row under a recorded alias whose token is not
         there.
-    :param desired: tells only what is to become of keys that are missing.
+    :param desired: tells only what is to become of keys that are missing, and which alias a renamed key is to have.
     """
     by_token = {row.token: row for row in live.keys}
     by_alias: defaultdict[str | None, list[LiveKey]] = defaultdict(list)
@@ -43,9 +45,12 @@ def refresh(recorded: Recorded, live: Live, desired: Mapping[Alias, DesiredKey])
         have = recorded.keys[alias]
         mine = by_token.get(have.token) if have.token else None
         others = by_alias[alias]
-        changes.append(
-            _accepted(have, mine, recorded.keys) if mine else _missing(have, others, desired.get(alias), warnings)
-        )
+        if mine:
+            free = len(by_alias[mine.alias]) == 1 and mine.alias not in recorded.keys
+            follows = free and have.retired is None and mine.alias in desired and alias not in desired
+            changes.append(_accepted(have, mine, renamed=follows))
+        else:
+            changes.append(_missing(have, others, desired.get(alias), warnings))
     ours = sum(have.token in by_token for have in recorded.keys.values())
     return Plan(recorded.lineage, tuple(changes), warnings=tuple(warnings), unmanaged=max(0, live.total - ours))
 
@@ -68,8 +73,8 @@ def _missing(have: RecordedKey, others: Iterable[LiveKey], want: DesiredKey | No
     return Change(alias, Action.FORGET, Reason.GONE, recorded=have)
 
 
-def _accepted(have: RecordedKey, row: LiveKey, taken: Mapping[Alias, RecordedKey]) -> Change:
-    diffs = sorted(_differences(have, row, taken), key=lambda diff: diff.path)
+def _accepted(have: RecordedKey, row: LiveKey, *, renamed: bool) -> Change:
+    diffs = sorted(_differences(have, row, renamed=renamed), key=lambda diff: diff.path)
     if not diffs and have.status is Status.READY:
         return Change(have.alias, Action.NO_OP, Reason.MATCHES, recorded=have, live=row)
     seen = {diff.path: diff.after for diff in diffs}
@@ -89,7 +94,7 @@ def _accepted(have: RecordedKey, row: LiveKey, taken: Mapping[Alias, RecordedKey
     return Change(have.alias, Action.UPDATE, Reason.SEEN, None, have, row, tuple(diffs), becomes=becomes)
 
 
-def _differences(have: RecordedKey, row: LiveKey, taken: Mapping[Alias, RecordedKey]) -> Iterator[AttributeDiff]:
+def _differences(have: RecordedKey, row: LiveKey, *, renamed: bool) -> Iterator[AttributeDiff]:
     for path, before in have.applied.items():
         current = live_value(row, path)
         if path in EXPIRY_PATHS or isinstance(before, Sealed) or current is None or same(current.value, before):
@@ -99,7 +104,7 @@ def _differences(have: RecordedKey, row: LiveKey, taken: Mapping[Alias, Recorded
         yield _seen(path, before, current.value)
     if not same_instant(have.expires_at, row.expires_at) and have.status is Status.READY:
         yield _seen("expires_at", _instant(have), format_instant(row.expires_at) if row.expires_at else NEVER)
-    if row.alias is not None and row.alias != have.alias and row.alias not in taken and have.retired is None:
+    if renamed and row.alias is not None:
         yield _seen(ALIAS_PATH, have.alias, row.alias)
 
 

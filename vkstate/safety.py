@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Final, Literal
 
-from vkstate.attributes import Json, Sensitive, reveal
+from vkstate.attributes import Json, Sealed, Sensitive, reveal
 from vkstate.keys import Alias, DesiredKey
 from vkstate.plan import Action, Change, Plan, Problem, Reason
 
@@ -41,12 +41,12 @@ USUAL: Final = Limits()
 def limit_deletes(plan: Plan, *, recorded: int, allowed: int | None, limits: Limits = USUAL) -> Plan:
     """Refuse to delete or replace a larger share of the recorded keys than the limits say, unless it was allowed.
 
-    A retired key, whose time is over, does not count: its replacement has been agreed to.
+    Retired keys do not count, nor does a replacement that goes on: that has been agreed to.
 
     :param recorded: how many keys the state records.
     :param allowed: ``--allow-deletes N``; suffices where N is at least the number.
     """
-    going = sum(change.reason is not Reason.RETIRED for change in plan.of(Action.DELETE, Action.REPLACE))
+    going = sum(not _is_agreed(change) for change in plan.of(Action.DELETE, Action.REPLACE))
     within = 100 * going <= limits.percent * recorded
     if recorded < limits.few or within or (allowed is not None and going <= allowed):
         return plan
@@ -57,6 +57,15 @@ def limit_deletes(plan: Plan, *, recorded: int, allowed: int | None, limits: Lim
         f"if that is meant, repeat the command with --allow-deletes {going}",
     )
     return replace(plan, problems=(*plan.problems, problem))
+
+
+def _is_agreed(change: Change) -> bool:
+    """Whether an earlier plan has said already that this key goes."""
+    return _is_retired(change) or (change.retires is not None and change.reason is Reason.INTERRUPTED)
+
+
+def _is_retired(change: Change) -> bool:
+    return change.recorded is not None and change.recorded.retired is not None
 
 
 def refuse_empty(plan: Plan, desired: Collection[Alias]) -> Plan:
@@ -84,7 +93,7 @@ def check_models(plan: Plan, served: Collection[str], mode: Literal["error", "wa
     introduced: dict[str, list[Alias]] = defaultdict(list)
     gone: dict[str, list[Alias]] = defaultdict(list)
     for change in plan.changes:
-        if change.desired is None or change.action is Action.DELETE:
+        if change.desired is None or change.action is Action.DELETE or _is_retired(change):
             continue
         new = _new_models(change)
         if not new and "models" in change.desired.ignore_changes:
@@ -121,8 +130,9 @@ def is_served(model: str, served: Collection[str]) -> bool:
 
 
 def models_of(key: DesiredKey) -> list[str]:
-    """The models that a desired key may use."""
-    value: Json = reveal(key.declared["models"]) if "models" in key.declared else None
+    """The models that a desired key may use; none where only their digest is known."""
+    declared = key.declared.get("models")
+    value: Json = None if isinstance(declared, Sealed) else reveal(declared)
     return [str(model) for model in value] if isinstance(value, list) else []
 
 

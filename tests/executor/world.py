@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tests.executor.fake_journal import FakeJournal
 from tests.executor.fake_proxy import FakeProxy
@@ -14,9 +14,11 @@ from tests.factories import LINEAGE, value_of
 from vkstate.executor.outcome import Failed, NotAttempted, Observer, Outcome, Result
 from vkstate.executor.run import Minting, execute
 from vkstate.executor.stop import Stop
-from vkstate.keys import Alias, Capabilities, DesiredKey, KeyValue, LiveKey, RecordedKey
+from vkstate.keys import Alias, Capabilities, DesiredKey, KeyValue, LiveKey, Origin, RecordedKey
+from vkstate.options import NO_OPTIONS, Options
 from vkstate.plan import Change, Plan
 from vkstate.planner import plan
+from vkstate.refresh import refresh
 
 
 class NoPause(Stop):
@@ -65,6 +67,7 @@ class World:
     journal: FakeJournal = field(default_factory=FakeJournal)
     stop: NoPause = field(default_factory=NoPause)
     foreign: dict[str, LiveKey] = field(default_factory=dict)
+    options: Options = NO_OPTIONS
     _minted: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def __post_init__(self) -> None:
@@ -74,9 +77,18 @@ class World:
         self.wanted = {key.alias: key for key in keys}
         return self
 
-    def has(self, records: Iterable[RecordedKey], rows: Iterable[LiveKey] = ()) -> World:
-        """What the state records, with the values of the recorded tokens, and what is on the proxy."""
+    def asks(self, options: Options) -> World:
+        """What is asked for besides what the config declares."""
+        self.options = options
+        return self
+
+    def has(self, records: Iterable[RecordedKey], rows: Iterable[LiveKey] = (), values: Iterable[str] = ()) -> World:
+        """What the state records, with the values of the recorded tokens, and what is on the proxy.
+
+        :param values: names that seed further values, where they are not those of the aliases.
+        """
         rows = list(rows)
+        self.journal.add([], map(value_of, values))
         self.proxy.add(rows)
         for record in records:
             value = value_of(record.alias)
@@ -92,7 +104,12 @@ class World:
     def plan(self) -> Plan:
         recorded = self.journal.recorded
         live = self.proxy.read(self.wanted.keys(), recorded.keys)
-        return plan(self.wanted, recorded, live, Capabilities(), self.proxy.now())
+        return plan(self.wanted, recorded, live, Capabilities(), self.proxy.now(), self.options)
+
+    def refresh(self) -> Plan:
+        """The plan that accepts what is live."""
+        recorded = self.journal.recorded
+        return refresh(recorded, self.proxy.read(self.wanted.keys(), recorded.keys), self.wanted)
 
     def apply(self, *, parallelism: int = 1, observer: Observer | None = None, current: Plan | None = None) -> Outcome:
         """Plan and execute; the plan must be without problems."""
@@ -116,21 +133,36 @@ class World:
         return f"{next(self._minted):016x}"
 
     def reopen(self) -> None:
-        """A new process: only what is durable is left."""
+        """A new process, without what the command line asked for: only what is durable is left, and the config."""
+        self.options = replace(self.options, replace=(), grace=None, renew=(), adopt_replaced=False)
         self.fuse = Fuse()
         self.stop = NoPause()
         self.proxy.fuse = self.journal.fuse = self.fuse
 
     def check(self) -> None:
         """What must hold at the end of every run that was not killed, and one run after every one that was."""
-        ours = [row for row in self.proxy.rows.values() if row.stamp and row.stamp.lineage == LINEAGE]
+        ours = self.ours
         recorded = {record.token: record for record in self.journal.keys.values()}
+        imported = {token for token, record in recorded.items() if record.origin is Origin.IMPORTED}
+        known = self.journal.values.keys() | imported
         assert [row.alias for row in ours if row.token not in recorded] == [], "keys of ours that no record knows"
-        assert [row.alias for row in ours if row.token not in self.journal.values] == [], "keys without their value"
+        assert [row.alias for row in ours if row.token not in known] == [], "keys without their value"
         aliases = [row.alias for row in ours]
         assert sorted(set(map(str, aliases))) == sorted(map(str, aliases)), "two keys of ours under one alias"
         for token, row in self.foreign.items():
             assert self.proxy.rows.get(row.token) == row, f"somebody else's key {token} was touched"
+
+    @property
+    def ours(self) -> list[LiveKey]:
+        """The keys on the proxy that carry our mark."""
+        return [row for row in self.proxy.rows.values() if row.stamp and row.stamp.lineage == LINEAGE]
+
+    def check_instant(self) -> None:
+        """What must hold at any instant: every key of ours is in what is durable, by its token or by its id."""
+        records = self.journal.keys.values()
+        tokens, ids = {record.token for record in records}, {record.id for record in records if record.token is None}
+        lost = [row.alias for row in self.ours if row.token not in tokens and row.stamp and row.stamp.id not in ids]
+        assert lost == [], "keys of ours that no record knows"
 
     def converged(self) -> None:
         """Nothing is left to do, and everything is in order."""

@@ -112,6 +112,9 @@ class Creates:
             return lambda: self._note(answered)
 
         def skipped(why: str) -> None:
+            if self._replacements.has_begun(change):
+                self._ledger.failed(change, self._replacements.half_done(change, why))
+                return
             self._withdraw(alias)
             self._ledger.not_attempted(change, why)
 
@@ -154,12 +157,16 @@ class Creates:
         return None
 
     def _withdraw(self, alias: Alias) -> None:
-        """Take back a pending record whose create was never sent, or refused: the key does not exist."""
+        """Take back a pending record whose create was never sent, or refused: the key does not exist.
+
+        What it was to replace is recorded as before, unless that had to go first.
+        """
         value = self._orders[alias].value
         before, retires = self._before[alias], self._changes[alias].retires
-        self._ledger.restore(alias, before)
         if retires and before and before.token == retires.token:
+            before = before if retires.alias in self._ledger.records else None
             self._ledger.drop(retires.alias)
+        self._ledger.restore(alias, before)
         if value and not (before and before.token == value.token):
             self._ledger.drop_values([value.token])
 

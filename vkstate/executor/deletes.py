@@ -163,12 +163,13 @@ class Deletes:
             self._ended.add(change.alias)
             self._endings.gone(change)
         if gone:
-            self._say_lag()
+            self.say_lag()
             self._ledger.drop_values(_sought(change).token for change in gone)
             self._ledger.checkpoint()
         return [change for change in changes if _sought(change).token in live]
 
-    def _say_lag(self) -> None:
+    def say_lag(self) -> None:
+        """Say, once, that a deleted key may be accepted for a while."""
         if _LAG not in self._ledger.notices:
             self._ledger.notices.append(_LAG)
 

@@ -16,6 +16,7 @@ from vkstate.differences import (
     applied_form,
     declared_expiry,
     is_protected,
+    is_record_of,
     live_value,
 )
 from vkstate.executor.ports import ClosingLine, CreateOrder, Sought, UpdateOrder
@@ -96,13 +97,21 @@ def until_made_good(record: RecordedKey, expiry: Expiry | None, live: LiveKey) -
     return replace(record, expires_at=end_of(expiry, live.created_at)) if expiry and live.created_at else record
 
 
+def promised_record(record: RecordedKey, desired: DesiredKey, now: datetime) -> RecordedKey:
+    """The record of a key that is about to be renewed: with the end that it is to have, so that it is missed.
+
+    Were the run killed, nobody would ask for that end again, and what had been renewed would be taken for drift.
+    """
+    return replace(record, expires_at=end_of(declared_expiry(desired), now))
+
+
 def adopted_record(change: Change, lineage: str) -> RecordedKey:
     """The record of a live key that is taken into the state as it is; what it still lacks is an update of its own."""
     desired, live = change.desired, change.live
     assert desired is not None  # noqa: S101 - the planner adopts what is desired and live only
     assert live is not None  # noqa: S101
     before = change.recorded
-    if before is None:
+    if before is None or not is_record_of(before, live):
         before = RecordedKey(
             alias=change.alias,
             status=Status.READY,
@@ -110,6 +119,7 @@ def adopted_record(change: Change, lineage: str) -> RecordedKey:
             token=live.token,
             origin=Origin.ADOPTED if live.stamp else Origin.IMPORTED,
             applied=_as_live(desired, live),
+            prevent_destroy=before is not None and before.prevent_destroy,
         )
     adopted = ready_record(desired, before, live, lineage)
     if not change.needs_request:
@@ -171,6 +181,15 @@ def rename_order(change: Change, alias: Alias) -> UpdateOrder:
     secrets = _sensitive(change.desired) if change.desired else ()
     sought = Sought(change.live.token, known, change.alias)
     return UpdateOrder(sought, change.live.stamp, {ALIAS_PATH: alias}, sensitive=secrets)
+
+
+def ending_order(change: Change, aside: RecordedKey, ends: datetime) -> UpdateOrder:
+    """The order that ends the key which a change retires."""
+    assert change.live is not None  # noqa: S101 - what is retired is live
+    secrets = _sensitive(change.desired) if change.desired else ()
+    return UpdateOrder(
+        Sought(change.live.token, aside.id, aside.alias), change.live.stamp, {}, expiry=Until(ends), sensitive=secrets
+    )
 
 
 def _recorded_expiry(record: RecordedKey) -> Expiry:

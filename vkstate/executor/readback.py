@@ -120,11 +120,12 @@ class Readback:
         """
         record = self._ledger.current(change)
         self._ledger.settle(change, ready_record(_desired(change), record, row, self._ledger.lineage, forced))
-        if change.retires:
-            self._replacements.made(change)
-            return
         kept = ", ".join(diff.path for diff in forced)
-        self._ledger.applied(change, f"The proxy keeps its own value of {kept} (server default)." if forced else None)
+        note = f"The proxy keeps its own value of {kept} (server default)." if forced else None
+        if change.retires:
+            self._replacements.made(change, note)
+        else:
+            self._ledger.applied(change, note)
 
 
 def _marked(row: LiveKey, stamp: Stamp) -> bool:

@@ -1,6 +1,7 @@
 """Carries out a plan, exactly once. The order of steps is what makes a crash at any instant recoverable:
 
-1. what only the state knows is recorded: forget, adopt, record;
+1. what only the state knows is recorded: forget, adopt, record; durably where nobody would ask for it again, as for a
+   key that is imported or renewed;
 2. the values of all new keys are made and kept, then the state with those keys as pending: two durable writes before
    the first request (and, before the first delete, the closing report);
 3. deletes, updates and creates are sent by workers; one thread owns state and store, and saves every second;
@@ -10,7 +11,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -21,14 +22,14 @@ from vkstate.errors import VkstateError
 from vkstate.executor.creates import Creates
 from vkstate.executor.deletes import Deletes
 from vkstate.executor.ledger import Ledger
-from vkstate.executor.orders import adopted_record, release_order, update_order
+from vkstate.executor.orders import adopted_record, promised_record, release_order, update_order
 from vkstate.executor.outcome import Observer, Outcome, Silent
 from vkstate.executor.pool import Effect, Pool, Task
 from vkstate.executor.ports import AnswerLost, Journal, Proxy, Refused, UpdateOrder
 from vkstate.executor.readback import Readback
 from vkstate.executor.replacements import Replacements
 from vkstate.executor.stop import Stop
-from vkstate.keys import KeyValue, LiveKey, Recorded, mint_id, mint_value
+from vkstate.keys import Alias, KeyValue, LiveKey, Recorded, RecordedKey, mint_id, mint_value
 from vkstate.plan import Action, Cause, Change, Plan
 
 PARALLELISM: Final = 8
@@ -90,6 +91,8 @@ class _Run:
     readback: Readback = field(init=False)
     creates: Creates = field(init=False)
     deletes: Deletes = field(init=False)
+    not_renewed: dict[Alias, RecordedKey] = field(init=False, default_factory=dict)
+    """The records of keys that are being renewed, as they were before."""
 
     def __post_init__(self) -> None:
         self.ledger = Ledger(self.recorded, self.journal, self.observer)
@@ -148,7 +151,7 @@ class _Run:
                 yield self._release(change) if change.action is Action.FORGET else self._update(change)
         yield from self.creates.tasks(replaced=self.deletes.delete_now)
 
-    def _record_only(self, changes: Iterable[Change]) -> None:
+    def _record_only(self, changes: Sequence[Change]) -> None:
         for change in changes:
             match change.action:
                 case _ if change.becomes is not None:
@@ -163,9 +166,20 @@ class _Run:
                         self.ledger.applied(change)
                 case Action.UPDATE if not change.needs_request and change.live:
                     self.readback.record(change, change.live)
+                case Action.UPDATE if _renews(change) and change.desired:
+                    before = self.not_renewed[change.alias] = self.ledger.current(change)
+                    self.ledger.put(promised_record(before, change.desired, self.proxy.now()))
                 case _:
                     pass
-        self.ledger.save_if_due()
+        if any(_leaves_a_mark(change) or _renews(change) for change in changes):
+            self.ledger.save()
+        else:
+            self.ledger.save_if_due()
+
+    def _take_back(self, change: Change) -> None:
+        """Record the end that a key had, where it was to be renewed and was not."""
+        if before := self.not_renewed.pop(change.alias, None):
+            self.ledger.put(before)
 
     def _update(self, change: Change) -> Task:
         order = update_order(change, self.ledger.current(change), self.plan.lineage, change.diffs)
@@ -197,11 +211,17 @@ class _Run:
         """A piece of work about one change, whose failure is that change's."""
 
         def failed(error: VkstateError) -> None:
-            if not isinstance(error, Refused | AnswerLost):
+            if isinstance(error, Refused):
+                self._take_back(change)
+            elif not isinstance(error, AnswerLost):
                 self.ledger.troubled(error)
             self.ledger.failed(change, error)
 
-        return Task((change,), work, failed, lambda why: self.ledger.not_attempted(change, why))
+        def skipped(why: str) -> None:
+            self._take_back(change)
+            self.ledger.not_attempted(change, why)
+
+        return Task((change,), work, failed, skipped)
 
     def _verify_update(self, change: Change, order: UpdateOrder, row: LiveKey, answered_at: datetime) -> None:
         desired = change.desired
@@ -216,10 +236,26 @@ class _Run:
         refused += [ALIAS_PATH] if ALIAS_PATH in order.assign and row.alias != desired.alias else []
         refused += [STAMP_PATH] if STAMP_PATH in order.assign and row.stamp != order.stamp else []
         if refused:
+            if EXPIRY_PATHS & set(refused):
+                self._take_back(change)
             words = f"LiteLLM answered that {change.alias} was updated, and still holds the old {', '.join(refused)}."
             self.ledger.failed(change, Refused(words))
         else:
             self.readback.record(change, row, unmet)
+
+
+def _leaves_a_mark(change: Change) -> bool:
+    """Whether a key is about to carry our mark that did not before: what carries it is recorded first."""
+    return change.action is Action.ADOPT and any(
+        diff.path == STAMP_PATH and not diff.already_live for diff in change.diffs
+    )
+
+
+def _renews(change: Change) -> bool:
+    """Whether a key is about to be given time again."""
+    return change.action is Action.UPDATE and any(
+        diff.cause is Cause.RENEWED and not diff.already_live for diff in change.diffs
+    )
 
 
 def _is_second_try(change: Change, path: str) -> bool:

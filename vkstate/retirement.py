@@ -1,0 +1,95 @@
+"""Retired keys, whose place another key has taken: how long they stay, and when they make way. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from vkstate.expiry import NEVER, format_instant
+from vkstate.keys import Alias, DesiredKey, LiveKey, RecordedKey, Retired, Status, Token
+from vkstate.moves import Moved
+from vkstate.plan import Action, AttributeDiff, Cause, Change, Reason
+from vkstate.unchanged import as_recorded, ends_by
+
+
+@dataclass
+class Retirement:
+    """The retired keys of one plan.
+
+    :param live: by token.
+    """
+
+    desired: Mapping[Alias, DesiredKey]
+    recorded: Mapping[Alias, RecordedKey]
+    live: Mapping[Token, LiveKey]
+    moved: Moved
+    now: datetime
+    _aside: defaultdict[Alias, list[tuple[LiveKey, RecordedKey]]] = field(init=False)
+    """The retired keys that are live, by the alias of the key that took their place."""
+
+    def __post_init__(self) -> None:
+        self._aside = defaultdict(list)
+        for have in self.recorded.values():
+            row = self.live.get(have.token) if have.token else None
+            if have.retired and row:
+                self._aside[self.moved.new_alias(have.retired.successor)].append((row, have))
+
+    def decided(self, have: RecordedKey, retired: Retired, mine: LiveKey) -> Change:
+        """What becomes of a retired key that stays while it has time: kept, cut short, or when that is over deleted."""
+        successor = self.moved.new_alias(retired.successor)
+        taken = self._is_taken(retired, successor)
+        if taken and _is_over(retired, self.now):
+            return Change(have.alias, Action.DELETE, Reason.RETIRED, recorded=have, live=mine)
+        if successor != retired.successor:
+            after = self._following(have, retired)
+            return Change(have.alias, Action.UPDATE, Reason.MOVED, recorded=have, live=mine, becomes=after)
+        ends = retired.delete_after
+        if taken and ends is not None and not ends_by(mine.expires_at, ends):
+            now = format_instant(mine.expires_at) if mine.expires_at else NEVER
+            diff = AttributeDiff("expires_at", now, format_instant(ends), Cause.CONFIG)
+            wanted = as_recorded(have, ends=ends)
+            return Change(have.alias, Action.UPDATE, Reason.RETIRING, wanted, have, mine, (diff,))
+        return Change(have.alias, Action.NO_OP, Reason.RETIRING, recorded=have, live=mine)
+
+    def _following(self, have: RecordedKey, retired: Retired) -> RecordedKey:
+        """The record of a retired key after the moves: it goes with the key that took its place."""
+        successor = self.moved.new_alias(retired.successor)
+        if successor == retired.successor:
+            return have
+        return replace(have, member=self.desired[successor].member, retired=replace(retired, successor=successor))
+
+    def _is_taken(self, retired: Retired, successor: Alias) -> bool:
+        """Whether the key that takes its place is there, or will not come."""
+        record = self.recorded.get(retired.successor)
+        if record is None:
+            return successor not in self.desired
+        return record.token in self.live or record.status is Status.GONE
+
+    def makes_way(self, row: LiveKey, alias: Alias) -> bool:
+        """Whether a key under an alias is one that the alias' own key is to take the place of."""
+        return any(row.token == aside.token for aside, _ in self._aside.get(alias, ()))
+
+    def goes_on(self, alias: Alias, have: RecordedKey | None) -> tuple[LiveKey, RecordedKey] | None:
+        """The retired key of a replacement that a create under an alias goes on with, if any, and its record.
+
+        That is one which bears the alias still; or where the create itself was begun, the one that it was begun for.
+        """
+        asides = sorted(self._aside.get(alias, ()), key=lambda aside: _rank(alias, *aside))
+        begun = have is not None and have.status is Status.PENDING
+        for row, aside in asides[:1]:
+            if aside.retired and (begun or row.alias == alias):
+                return row, self._following(aside, aside.retired)
+        return None
+
+
+def _is_over(retired: Retired, now: datetime) -> bool:
+    return retired.delete_after is None or retired.delete_after <= now
+
+
+def _rank(alias: Alias, row: LiveKey, aside: RecordedKey) -> tuple[bool, float, str]:
+    """What is yet to make way comes first, then what goes last, which is what was begun last."""
+    ends = aside.retired.delete_after if aside.retired else None
+    latest = datetime.max.replace(tzinfo=UTC) if ends is None else ends
+    return row.alias != alias, -latest.timestamp(), row.token
