@@ -357,7 +357,7 @@ def test_a_plan_does_not_differ_from_itself(change: Change) -> None:
             with_desired(CREATE, declared={**desired("key").declared, "max_budget": 60, "rpm_limit": None}),
             (
                 "key would still be created, but not as in the saved plan: max_budget 60 instead of 50, "
-                "rpm_limit null instead of none."
+                "rpm_limit (none) instead of -."
             ),
         ),
         (

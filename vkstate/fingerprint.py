@@ -188,7 +188,7 @@ def _done(entry: Entry) -> str:
 
 def _otherwise(then: Entry, would: Entry, several: bool) -> str:
     """How one action on a key differs from the same action on it."""
-    absent = "unchanged" if would.action in (Action.UPDATE, Action.ADOPT) else "none"
+    absent = "unchanged" if would.action in (Action.UPDATE, Action.ADOPT) else "-"
     parts = []
     for path in sorted(then.values.keys() | would.values.keys()):
         old, new = (entry.values.get(path) for entry in (then, would))

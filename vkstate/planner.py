@@ -191,7 +191,8 @@ class _Planner:
 
     def _new(self, want: DesiredKey, have: RecordedKey | None, others: Sequence[LiveKey]) -> Change | None:
         """A key that does not exist yet, as far as we know; ``have`` is recorded of one that was never created."""
-        named = any(matches(target, want.alias, want.member) for target in self.options.imports)
+        asked = self.options.imports
+        named = want.alias in asked or any(matches(target, want.alias, want.member) for target in asked)
         if not others:
             if want.alias in self.options.imports:
                 self.objections.nothing_to_import(want)

@@ -80,11 +80,14 @@ def carry_out(
     run: Run,
     make: Callable[[Connection], Planned],
     question: Callable[[Plan], str],
+    *,
+    beforehand: Callable[[], None] | None = None,
 ) -> int:
     """Plan and execute under the lock, and return the exit code.
 
     :param make: the plan, made while the lock is held.
     :param question: what is asked before anything is changed, ending in a question mark.
+    :param beforehand: writes what has to be on this machine before the state and the proxy are changed.
     """
     timeout = lock_seconds(run.lock_timeout)
     project.precheck()
@@ -108,6 +111,8 @@ def carry_out(
         if plan.effective:
             _keep_values_somewhere(project, run, plan)
             _consent(run, plan, question)
+        if beforehand:
+            beforehand()
         return _execute(project, run, result)
 
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import difflib
 import os
-import secrets
 import stat
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -22,9 +21,8 @@ from vkstate.cli.project import Project
 from vkstate.config.aliases import alias_problem
 from vkstate.config.config import Config
 from vkstate.config.loader import load
-from vkstate.config.places import ConfigError, child_path, looks_like_key, redacted
+from vkstate.config.places import ConfigError, Located, child_path, looks_like_key, redacted
 from vkstate.config.tree import unfit
-from vkstate.config.variables import load_var_file
 from vkstate.config.writing import with_keys
 from vkstate.errors import VkstateError
 from vkstate.importing import PAIR, Entry, Terms, disputed, entry_of
@@ -33,6 +31,7 @@ from vkstate.state.durable import durable_write, read_file, sweep_leftovers
 from vkstate.views.grouping import listing
 
 _MOST_TRIES: Final = 12
+_WRITABLE: Final = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 _DEEPEST: Final = 30
 
 _HIDDEN: Final = "may hold credentials, and is not written to the config"
@@ -75,10 +74,7 @@ class Extended:
         :raises VkstateError: it cannot be written; it is as it was.
         """
         if _bytes_of(self.path) != self.before:
-            raise ConfigChanged(
-                f"{self.path} was changed by somebody else since it was read. Nothing was written, and nothing sent.",
-                hint="run the command again",
-            )
+            raise _changed(self.path)
         sweep_leftovers(self.path)
         durable_write(self.path, self.after)
 
@@ -107,8 +103,8 @@ def with_entries(project: Project, rows: Mapping[Alias, LiveKey], lineage: str, 
     :raises ConfigNotWritable: the file may not be written.
     """
     path = project.config_path
-    _check_writable(path)
     before = _bytes_of(path)
+    _check_writable(path)
     trial = _Trial(project, before.decode(), rows, lineage, now)
     text, config, entries = trial.fitting()
     return Extended(path, config, before, text.encode(), entries)
@@ -118,12 +114,18 @@ def _bytes_of(path: Path) -> bytes:
     try:
         return read_file(path).data
     except FileNotFoundError:
-        return b""
+        raise _changed(path) from None
+
+
+def _changed(path: Path) -> ConfigChanged:
+    return ConfigChanged(
+        f"{path} was changed by somebody else since it was read. Nothing was written, and nothing sent.",
+        hint="run the command again",
+    )
 
 
 def _check_writable(path: Path) -> None:
-    mode = path.stat().st_mode
-    if not (mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH) and os.access(path, os.W_OK)):
+    if not (read_file(path).mode & _WRITABLE and os.access(path, os.W_OK)):  # root may write to what nobody may
         raise ConfigNotWritable(
             f"{path} is read-only, and --write-config is to add entries to it. Nothing was sent.", hint=f"ls -l {path}"
         )
@@ -161,8 +163,7 @@ class _Trial:
                 config = _loaded(self.project, text)
             except ConfigError as error:
                 left = "\n".join(f"{problem.where.path}: {problem.sentence}" for problem in error.problems)
-                for problem in error.problems:
-                    self._learn_from(problem.where.path, entries)
+                self._learn_from(error.problems, entries)
             else:
                 disputes = self._disputes(config)
                 if not any(disputes.values()):
@@ -183,17 +184,28 @@ class _Trial:
                 self.terms[alias] = known.disputing(found[alias])
         return found
 
-    def _learn_from(self, where: str, entries: Mapping[Alias, Entry]) -> None:
-        """Take note of what a problem of the config, by its path, says about the entries."""
-        for alias, entry in entries.items():
-            terms = self.terms[alias]
-            base = child_path("keys", alias)
-            for path, place in _places(base, entry.fields):
-                if where == place or where.startswith((f"{place}.", f"{place}[")):
-                    terms = _refusing(terms, path, entry)
+    def _learn_from(self, problems: Iterable[Located], entries: Mapping[Alias, Entry]) -> None:
+        """Take note of what the config's problems say about the entries."""
+        places = {
+            place: (alias, path)
+            for alias, entry in entries.items()
+            for path, place in _places(child_path("keys", alias), entry.fields)
+        }
+        for problem in problems:
+            where = problem.where.path
             if where.startswith("defaults."):
-                terms = _agreeing(terms, where.removeprefix("defaults."), entry)
-            self.terms[alias] = terms
+                for alias, entry in entries.items():
+                    self.terms[alias] = _agreeing(self.terms[alias], where.removeprefix("defaults."), entry)
+            for place in _enclosing(where):
+                if place in places:
+                    alias, path = places[place]
+                    self.terms[alias] = _refusing(self.terms[alias], path, entries[alias])
+
+
+def _enclosing(where: str) -> Iterator[str]:
+    """The dotted paths of a field and of all that it stands in."""
+    yield where
+    yield from (where[:end] for end, character in enumerate(where) if character in ".[")
 
 
 def _refusing(terms: Terms, path: str, entry: Entry) -> Terms:
@@ -253,23 +265,8 @@ def _bad_text(text: str, *, name: bool) -> bool:
 
 
 def _loaded(project: Project, text: str) -> Config:
-    """A config as it would be read. It stands beside the real one for that moment: relative paths start there.
+    """A config as it would be read from the project's file.
 
     :raises ConfigError: it is not valid.
     """
-    path = project.config_path.with_name(f".{project.config_path.name}.{secrets.token_hex(8)}.tmp")
-    variables: dict[str, str] = {}
-    for file in project.shared.var_file:
-        variables |= load_var_file(file)
-    variables |= {name: value for name, _, value in (pair.partition("=") for pair in project.shared.var)}
-    try:
-        durable_write(path, text.encode(), mode=0o600)
-        config = load(path, variables=variables, environ=os.environ)
-    finally:
-        path.unlink(missing_ok=True)
-    return replace(config, path=project.config_path, keys=tuple(_at(project, path, key) for key in config.keys))
-
-
-def _at(project: Project, path: Path, key: DesiredKey) -> DesiredKey:
-    """A desired key whose place is in the config itself."""
-    return replace(key, place=key.place.replace(str(path), str(project.config_path), 1))
+    return load(project.config_path, variables=project.variables, environ=os.environ, text=text)

@@ -13,7 +13,6 @@ from typing import ClassVar, Final
 
 from vkstate.errors import VkstateError
 from vkstate.keys import Alias, KeyValue, Token
-from vkstate.state.durable import read_file
 
 _COLUMN: Final = "key"
 _DELIMITERS: Final = ",;\t"
@@ -51,9 +50,9 @@ def read_values(path: Path) -> Values:
     :raises ValuesUnreadable: it cannot be read, is no such CSV, or holds something else than key values.
     """
     try:
-        data = read_file(path).data
-    except FileNotFoundError:
-        raise ValuesUnreadable(f"There is no file {path}.", hint="correct --values") from None
+        data = path.read_bytes()  # be it a pipe, so that the values need not lie anywhere
+    except OSError as error:
+        raise ValuesUnreadable(f"{path}: {(error.strerror or 'it fails').lower()}.", hint="correct --values") from None
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

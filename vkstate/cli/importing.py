@@ -6,22 +6,20 @@ import re
 import shlex
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import ClassVar, Final
 
-from vkstate.cli.applying import NotApplicable, Run, _consent, _count, _execute, lock_seconds
+from vkstate.cli.applying import Run, carry_out
 from vkstate.cli.import_entries import Extended, with_entries
 from vkstate.cli.import_values import Values
 from vkstate.cli.planning import Planned, asked_and_made, known_here
 from vkstate.cli.project import Project
 from vkstate.cli.rebuilding import ProxyUnsteady
-from vkstate.cli.showing import show_plan, show_plan_event
 from vkstate.cli.terminal import say, write
 from vkstate.config.entries import is_glob
 from vkstate.config.places import similar
-from vkstate.errors import ExitCode, VkstateError
+from vkstate.errors import VkstateError
 from vkstate.importing import as_found
 from vkstate.keys import Alias, DesiredKey, KeyValue, Live, LiveKey, Recorded, Token, natural_order
 from vkstate.litellm.client import Connection
@@ -61,6 +59,7 @@ class Import:
     values: Values | None = None
     _extended: Extended | None = None
     _kept: Mapping[Alias, KeyValue] = field(default_factory=dict)
+    _imported: Mapping[Alias, Token] = field(default_factory=dict)
 
     def carry_out(self, run: Run) -> int:
         """Plan and execute under the lock, and return the exit code.
@@ -68,26 +67,18 @@ class Import:
         What else is written comes before the state and the proxy: an entry for a key that is not imported yet, and a
         value that is kept for it, do no harm, while a recorded key without its entry would be deleted by the next plan.
         """
-        project = self.project
-        timeout = lock_seconds(run.lock_timeout)
-        project.precheck()
-        with (
-            nullcontext() if run.dry else project.locked(timeout, f"vkstate {run.name}"),
-            project.connected() as connection,
-        ):
-            project.in_git(writing=not run.dry)
+
+        def make(connection: Connection) -> Planned:
             result = self.planned(connection)
-            self._show(run, result.plan)
-            if result.plan.problems:
-                raise NotApplicable(_count(len(result.plan.problems)), hint="solve what is named above")
-            if run.dry:
-                return ExitCode.OK
-            if result.plan.effective:
-                _consent(run, result.plan, self._question)
-            self._write()
-            code = _execute(project, run, result)
-            self._say_unknown(result.plan)
-            return code
+            self._imported = {change.alias: change.live.token for change in result.plan.effective if change.live}
+            if self._extended and not run.as_json and (run.dry or self.project.shared.verbose):
+                write("\n".join([*self._extended.difference(), ""]))
+            return result
+
+        code = carry_out(self.project, run, make, self._question, beforehand=self._write)
+        if not run.dry:
+            self._say_unknown()
+        return code
 
     def planned(self, connection: Connection) -> Planned:
         """The plan that takes the keys in, and changes nothing of them but our mark.
@@ -170,11 +161,11 @@ class Import:
         undeclared: dict[Alias, LiveKey] = {}
         importable = True
         for alias, rows in new.items():
-            if alias in recorded.keys:
-                problems.append(_recorded_otherwise(alias))
-            elif len(rows) > 1 or _belongs_elsewhere(rows[0], recorded.lineage):
+            if len(rows) > 1 or _belongs_elsewhere(rows[0], recorded.lineage):
                 desired[alias] = declared.get(alias) or DesiredKey(alias, {}, _PLACE)
                 importable = False
+            elif alias in recorded.keys:
+                problems.append(_recorded_otherwise(alias))
             elif alias in declared:
                 desired[alias] = as_found(declared[alias], rows[0])
             elif self.enter:
@@ -202,17 +193,6 @@ class Import:
             belong = verb(strangers, "belongs", "belong")
             yield f"{counted(strangers, 'key value')} of {self.values.file} {belong} to no key that is imported."
 
-    def _show(self, run: Run, plan: Plan) -> None:
-        if run.as_json:
-            if run.dry or plan.problems:
-                show_plan_event(self.project, plan, run.command)
-            return
-        show_plan(self.project, plan, run.command, expectable=False)
-        if self._extended and (run.dry or self.project.shared.verbose):
-            write("")
-            for line in self._extended.difference():
-                write(line)
-
     def _question(self, plan: Plan) -> str:
         what = f"Import {counted(len(plan.effective), 'key')} from {self._url}"
         if self._extended:
@@ -229,12 +209,9 @@ class Import:
             number = len(self._kept)
             say(f"{counted(number, 'key value')} {verb(number, 'is', 'are')} kept in the secret store.")
 
-    def _say_unknown(self, plan: Plan) -> None:
-        unknown = [
-            change.alias
-            for change in plan.effective
-            if change.live and self.project.store.value_of(change.live.token) is None
-        ]
+    def _say_unknown(self) -> None:
+        store = self.project.store
+        unknown = [alias for alias, token in self._imported.items() if store.value_of(token) is None]
         if unknown:
             keys = counted(len(unknown), "imported key")
             values = "value of {} is" if len(unknown) == 1 else "values of {} are"

@@ -58,12 +58,17 @@ class Project:
         self.state_path = shared.state or self.config_path.parent / STATE_NAME
 
     @cached_property
-    def config(self) -> Config:
-        """The config, with its warnings said once."""
+    def variables(self) -> Mapping[str, str]:
+        """What ``--var-file`` and ``--var`` give, the latter before the former."""
         variables: dict[str, str] = {}
         for path in self.shared.var_file:
             variables |= load_var_file(path)
-        config = load(self.config_path, variables={**variables, **_given(self.shared.var)}, environ=os.environ)
+        return {**variables, **_given(self.shared.var)}
+
+    @cached_property
+    def config(self) -> Config:
+        """The config, with its warnings said once."""
+        config = load(self.config_path, variables=self.variables, environ=os.environ)
         for warning in config.warnings:
             say(f"warning: {warning}")
         return config

@@ -29,18 +29,20 @@ _NO_PROXY: Final = (
 )
 
 
-def load(path: Path, *, variables: Mapping[str, str], environ: Mapping[str, str]) -> Config:
+def load(path: Path, *, variables: Mapping[str, str], environ: Mapping[str, str], text: str | None = None) -> Config:
     """The config in a file, interpolated, validated and expanded to desired keys.
 
     The master key is not fetched, and need not be there.
 
     :param variables: what ``--var`` and ``--var-file`` give, the former before the latter.
     :param environ: the environment, for ``${env.X}`` and ``VKSTATE_VAR_name``.
+    :param text: what the file is to hold, in place of what it holds.
     :raises ConfigError: with every problem that was found, by place.
     """
     problems = Problems(str(path))
-    text = read_text(path, hint="vkstate init, or name the config: --config FILE")
-    raw = parse(text, problems.file)
+    if text is None:
+        text = read_text(path, hint="vkstate init, or name the config: --config FILE")
+    raw = parse(text.removeprefix("\ufeff"), problems.file)
     if not isinstance(raw, RawMapping):
         nothing = Located(_start(raw, problems.file), _not_a_config(raw))
         raise ConfigError([nothing], hint="vkstate init, in an empty directory, writes a config to begin with")

@@ -1,0 +1,94 @@
+"""Our keys by token, although ``/v2/key/info`` answers rows without it from LiteLLM 1.90 on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from vkstate.executor.ports import Sought
+from vkstate.keys import LiveKey, Token
+from vkstate.litellm.client import Connection
+from vkstate.litellm.listing import read_row, read_rows
+from vkstate.litellm.rows import live_key
+from vkstate.litellm.wire import Row
+
+BATCH: Final = 500
+"""Keys a ``/v2/key/info`` request: 0.2 to 0.3 s."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """Those of the sought keys that exist.
+
+    ``permits_unseen`` are those with an object permission, of which these rows show no more than that there is one.
+    """
+
+    keys: Mapping[Token, LiveKey]
+    permits_unseen: frozenset[Token]
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A row in our words, and whether it leaves out what the key's object permission holds."""
+
+    key: LiveKey
+    permits_unseen: bool
+
+
+def find_keys(connection: Connection, sought: Collection[Sought], parallelism: int) -> Found:
+    """Those of the sought keys that exist now, by ``/v2/key/info``.
+
+    A row without its token is matched by our id in its metadata and its alias together, where both sides are unique;
+    for rows that cannot be matched so (renamed, metadata wiped) the keys that are left are asked for one by one, which
+    needs no matching.
+    """
+    wanted = list(sought)
+    batches = [wanted[start : start + BATCH] for start in range(0, len(wanted), BATCH)]
+    found: dict[Token, _Seen] = {}
+    for batch in connection.each(lambda batch: _batch(connection, batch, parallelism), batches, parallelism):
+        found |= batch
+    unseen = frozenset(token for token, seen in found.items() if seen.permits_unseen)
+    return Found({token: seen.key for token, seen in found.items()}, unseen)
+
+
+def _batch(connection: Connection, sought: Sequence[Sought], parallelism: int) -> dict[Token, _Seen]:
+    rows = read_rows(connection, [one.token for one in sought])
+    found, unmatched = _matched(sought, [_seen(row, Token(row.token or "")) for row in rows])
+    if not unmatched:
+        return found
+    left = [one.token for one in sought if one.token not in found]
+    single = connection.each(lambda token: read_row(connection, token), left, parallelism)
+    return found | {token: _seen(row, token) for token, row in zip(left, single, strict=True) if row}
+
+
+def _seen(row: Row, token: Token) -> _Seen:
+    return _Seen(live_key(row, token), row.permits_unseen)
+
+
+def _matched(sought: Sequence[Sought], rows: Sequence[_Seen]) -> tuple[dict[Token, _Seen], bool]:
+    """The rows that are surely one of the sought keys, by token; and whether there are rows left over."""
+    asked = {one.token: one for one in sought}
+    by_mark = Counter((one.id, one.alias) for one in sought)
+    token_of = {(one.id, str(one.alias)): one.token for one in sought if by_mark[one.id, one.alias] == 1}
+    rows_by_mark = Counter(mark for row in rows if (mark := _mark(row.key)))
+    found: dict[Token, _Seen] = {}
+    unmatched = False
+    for row in rows:
+        if row.key.token:
+            if row.key.token in asked:
+                found[row.key.token] = row
+            continue
+        mark = _mark(row.key)
+        token = token_of.get(mark) if mark and rows_by_mark[mark] == 1 else None
+        if token is None:
+            unmatched = True
+        else:
+            found[token] = replace(row, key=replace(row.key, token=token))
+    return found, unmatched
+
+
+def _mark(key: LiveKey) -> tuple[str, str] | None:
+    """What tells a row without its token: our id and the alias."""
+    return (key.stamp.id, key.alias) if key.stamp and key.alias is not None else None
