@@ -370,7 +370,7 @@ def test_a_plan_does_not_differ_from_itself(change: Change) -> None:
             RELEASE,
             (
                 'key would still be forgotten, but not as in the saved plan: metadata.vkstate "our mark" → - '
-                "instead of none."
+                "instead of -."
             ),
         ),
         (

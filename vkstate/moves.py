@@ -11,10 +11,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from vkstate.keys import Alias, DesiredKey, RecordedKey, natural_order
-from vkstate.options import Move
+from vkstate.options import WORKSHOP, Move
 from vkstate.plan import Problem
-
-WORKSHOP = "workshop:"
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+WORKSHOP: Final = "workshop:"
+"""How a target begins that means the members of a workshop; an alias made by vkstate cannot hold a colon."""
+
 
 @dataclass(frozen=True)
 class Move:

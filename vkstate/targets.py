@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from vkstate.keys import Alias, Member, natural_order
+from vkstate.options import WORKSHOP
 from vkstate.plan import Plan
-
-_WORKSHOP = "workshop:"
 
 
 @dataclass(frozen=True)
@@ -38,11 +37,11 @@ def _any_match(targets: Sequence[str], names: Sequence[Alias], member: Member | 
 
 def matches(target: str, alias: Alias, member: Member | None) -> bool:
     """Whether a target names this key. Globs are case-sensitive, as aliases are."""
-    if not target.startswith(_WORKSHOP):
+    if not target.startswith(WORKSHOP):
         return fnmatchcase(alias, target)
     return member is not None and any(
         fnmatchcase(member.workshop, workshop) and fnmatchcase(member.user, user)
-        for workshop, user in _readings(target.removeprefix(_WORKSHOP))
+        for workshop, user in _readings(target.removeprefix(WORKSHOP))
     )
 
 

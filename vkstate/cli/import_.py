@@ -14,7 +14,7 @@ from vkstate.cli.shared import Shared
 def import_keys(
     shared: Shared,
     targets: Annotated[
-        list[str], typer.Argument(metavar="ALIAS", help="The keys on the proxy: aliases, or globs such as 'team-*'.")
+        list[str], typer.Argument(metavar="TARGET", help="The keys on the proxy: aliases, globs, or workshop:NAME.")
     ],
     write_config: Annotated[
         bool,

@@ -25,9 +25,10 @@ from vkstate.keys import Alias, DesiredKey, KeyValue, Live, LiveKey, Recorded, T
 from vkstate.litellm.client import Connection
 from vkstate.litellm.proxy import LiteLLMProxy
 from vkstate.litellm.reader import Matching, read_matching
-from vkstate.options import Options
+from vkstate.options import WORKSHOP, Options
 from vkstate.plan import Change, Plan, Problem
 from vkstate.planner import plan as make_plan
+from vkstate.targets import matches
 from vkstate.views.grouping import listing
 from vkstate.views.words import counted, verb
 
@@ -50,7 +51,8 @@ class NothingNamedSo(VkstateError):
 class Import:
     """One run of the command.
 
-    ``targets`` are aliases and globs of the proxy. With ``enter``, keys that the config does not declare get an entry.
+    ``targets`` are aliases and globs of the proxy, or ``workshop:NAME`` for the members that the config declares and
+    the proxy has. With ``enter``, keys that the config does not declare get an entry.
     """
 
     project: Project
@@ -115,8 +117,9 @@ class Import:
         return Planned(plan, project.state, recorded, proxy)
 
     def _read(self, proxy: LiteLLMProxy) -> Matching:
-        globs = [target for target in self.targets if is_glob(target)]
-        aliases = [Alias(target) for target in self.targets if not is_glob(target)]
+        members = {alias for target in self.targets for alias in self._members(target)}
+        globs = [target for target in self.targets if is_glob(target) and not target.startswith(WORKSHOP)]
+        aliases = [*members, *(Alias(target) for target in self.targets if target not in globs)]
         found = read_matching(proxy, aliases, globs, parallelism=self.project.config.proxy.parallelism)
         if found is None:
             raise ProxyUnsteady(
@@ -125,6 +128,12 @@ class Import:
                 hint="run the command again",
             )
         return found
+
+    def _members(self, target: str) -> list[Alias]:
+        """The aliases that the config declares for a target such as ``workshop:NAME``."""
+        if not target.startswith(WORKSHOP):
+            return []
+        return [key.alias for key in self.project.config.keys if matches(target, key.alias, key.member)]
 
     @property
     def _url(self) -> str:
@@ -138,7 +147,12 @@ class Import:
         named: dict[Alias, list[LiveKey]] = {}
         missed: list[str] = []
         for target in self.targets:
-            hits = [Alias(target)] if target in rows else [alias for alias in rows if fnmatchcase(alias, target)]
+            if target in rows:
+                hits = [Alias(target)]
+            elif target.startswith(WORKSHOP):
+                hits = [alias for alias in self._members(target) if alias in rows]
+            else:
+                hits = [alias for alias in rows if fnmatchcase(alias, target)]
             named |= {alias: rows[alias] for alias in hits}
             missed += [] if hits else [target]
         if missed:
@@ -146,6 +160,8 @@ class Import:
         return {alias: named[alias] for alias in sorted(named, key=natural_order)}
 
     def _missing(self, target: str, found: Matching) -> str:
+        if target.startswith(WORKSHOP):
+            return f"No key on {self._url} bears the alias that the config gives to a member of {target}."
         if is_glob(target):
             return f"No key on {self._url} matches {target}."
         near = similar(target, found.seen)

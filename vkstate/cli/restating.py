@@ -15,8 +15,8 @@ from vkstate.errors import ExitCode, VkstateError
 from vkstate.keys import Alias, DesiredKey, Recorded
 from vkstate.litellm.client import Connection
 from vkstate.litellm.proxy import LiteLLMProxy
-from vkstate.moves import WORKSHOP, resolve
-from vkstate.options import Move, Options, Removed
+from vkstate.moves import resolve
+from vkstate.options import WORKSHOP, Move, Options, Removed
 from vkstate.plan import Action, Change, Reason
 from vkstate.planner import plan as make_plan
 from vkstate.unchanged import as_recorded

@@ -15,8 +15,7 @@ from vkstate.config.places import Located, Where
 from vkstate.config.schema.transitions import Moved
 from vkstate.config.sentences import validated
 from vkstate.config.tree import Node, with_names
-from vkstate.moves import WORKSHOP
-from vkstate.options import Move
+from vkstate.options import WORKSHOP, Move
 
 
 @dataclass(frozen=True)

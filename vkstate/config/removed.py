@@ -9,8 +9,7 @@ from vkstate.config.schema import transitions as schema
 from vkstate.config.sentences import validated
 from vkstate.config.tree import Node, with_names
 from vkstate.keys import Alias, natural_order
-from vkstate.moves import WORKSHOP
-from vkstate.options import Removed
+from vkstate.options import WORKSHOP, Removed
 from vkstate.targets import matches
 
 
