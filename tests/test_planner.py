@@ -48,9 +48,9 @@ NOT_OURS = Problem(
     Alias("a"),
 )
 PROTECTED = Problem(
-    "a is protected by lifecycle.prevent_destroy, and this plan would delete it. The protection is kept in the state, "
-    "so that it outlives the key's entry in the config.",
-    "put a back with prevent_destroy: false and apply, or leave it out: --exclude a",
+    "a is protected by lifecycle.prevent_destroy, and this plan would delete it. The protection is kept in the state: "
+    "it outlives an entry that is taken out of the config.",
+    "declare a with prevent_destroy: false and apply, or leave it out: --exclude a",
     Alias("a"),
 )
 NOT_THERE = Problem(

@@ -10,6 +10,7 @@ from shlex import quote
 
 from vkstate.differences import unshown
 from vkstate.keys import Alias, DesiredKey, LiveKey, Member, Recorded, RecordedKey
+from vkstate.options import WORKSHOP
 from vkstate.plan import Action, Change, Problem
 
 
@@ -37,8 +38,8 @@ class Objections:
         self.problem(
             alias,
             f"{alias} is protected by lifecycle.prevent_destroy, and this plan would delete it. The protection is kept "
-            "in the state, so that it outlives the key's entry in the config.",
-            f"put {alias} back with prevent_destroy: false and apply, or leave it out: --exclude {quote(alias)}",
+            "in the state: it outlives an entry that is taken out of the config.",
+            f"declare {alias} with prevent_destroy: false and apply, or leave it out: --exclude {quote(alias)}",
         )
 
     def protected_value(self, want: DesiredKey) -> None:
@@ -89,8 +90,9 @@ class Objections:
         )
 
     def not_ours(self, want: DesiredKey, others: Sequence[LiveKey]) -> None:
+        whole = f"{WORKSHOP}{want.member.workshop}" if want.member else want.alias
         foreign = self._another_project(others)
-        ways = "have that project let go of it" if foreign else f"take it over: vkstate import {quote(want.alias)}"
+        ways = "have that project let go of it" if foreign else f"take it over: vkstate import {quote(whole)}"
         self.problem(
             want.alias,
             f"{want.place}: the alias {want.alias} exists on the proxy and is not ours: {self.described(others)}.",

@@ -6,12 +6,13 @@ from datetime import timedelta
 
 import pytest
 
-from vkstate.keys import Alias
+from vkstate.keys import Alias, Member
 from vkstate.plan import Action, Cause, Change, Plan, Problem, Reason
 from vkstate.views.human import render_plan
 from vkstate.views.summary import (
     Kind,
     Mode,
+    ToldProblem,
     has_moved,
     is_renewed,
     kind_of,
@@ -19,6 +20,7 @@ from vkstate.views.summary import (
     remarks,
     shown_fingerprint,
     summary_line,
+    told_problems,
 )
 
 from .samples import (
@@ -199,3 +201,24 @@ def test_keys_that_are_left_missing() -> None:
         "2 keys are missing on the proxy and left so: one, two.",
     )
     assert remarks(plan_of(left_missing("one"))) == (), "the line of the change says it"
+
+
+def test_members_that_object_alike_are_told_together() -> None:
+    members = [Member("ws", f"user{number}", number) for number in (1, 2, 3)]
+    problems = [
+        Problem(
+            f"vkstate.yaml:{number}:5: the alias ws-{one.user} is not ours: a key (user_id {one.user}@example.com).",
+            f"vkstate import workshop:ws, or --exclude ws-{one.user}",
+            Alias(f"ws-{one.user}"),
+            one,
+        )
+        for number, one in enumerate(members, start=7)
+    ]
+    known = {Alias(f"ws-{one.user}"): one for one in members}
+    assert told_problems(problems, known) == (
+        ToldProblem(
+            "vkstate.yaml:7:5: the alias ws-user{1..3} is not ours: a key (user_id …@example.com).",
+            "vkstate import workshop:ws, or --exclude ws-user1 (and so for the other 2)",
+        ),
+    )
+    assert told_problems(problems[:1], known)[0].detail == problems[0].detail

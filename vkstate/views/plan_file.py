@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from vkstate.attributes import Json
 from vkstate.errors import VkstateError
+from vkstate.expiry import LONGEST
 from vkstate.fingerprint import Entry
 from vkstate.keys import Alias, Token
 from vkstate.plan import Action, Plan
@@ -150,7 +151,7 @@ class _Options(_Strict):
     excludes: list[str]
     allow_deletes: Annotated[int, Field(ge=0)] | None
     replace: list[str]
-    grace: Annotated[int, Field(gt=0)] | None
+    grace: Annotated[int, Field(gt=0, le=LONGEST)] | None
     renew: list[str]
     adopt_replaced: bool
     refresh_only: bool

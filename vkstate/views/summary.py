@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Final, Literal, TypeAlias
 from vkstate.expiry import format_instant
 from vkstate.keys import Alias, Member
 from vkstate.plan import Action, Cause, Change, Plan, Problem, Reason
-from vkstate.views.grouping import listing, members_of, without_alias
+from vkstate.views.grouping import listing, members_of, personal, without_alias
 from vkstate.views.words import and_others, counted, verb
 
 Mode: TypeAlias = Literal["apply", "destroy", "refresh", "import"]
@@ -138,17 +139,40 @@ def told_problems(problems: Sequence[Problem], members: Mapping[Alias, Member]) 
     """
     alike: dict[tuple[bool, str, str], list[Problem]] = {}
     for problem in problems:
-        known = problem.alias is not None
-        texts = [without_alias(text, problem.alias or "\0") for text in (problem.detail, problem.hint)]
-        alike.setdefault((known, texts[0], texts[1]), []).append(problem)
+        texts = [_impersonal(text, problem) for text in (problem.detail, problem.hint)]
+        alike.setdefault((problem.alias is not None, texts[0], texts[1]), []).append(problem)
     told = []
     for (_, detail, hint), same in alike.items():
-        aliases = {problem.alias for problem in same if problem.alias is not None}
-        if aliases:
-            name = listing(aliases, members)
-            detail = detail.replace("\0", name) if "\0" in detail else f"{name}: {detail}"
-        told.append(ToldProblem(detail, same[0].hint + (and_others(len(aliases)) if "\0" in hint else "")))
+        others = and_others(len({problem.alias for problem in same})) if _NAME in hint else ""
+        told.append(ToldProblem(_together(detail, same, members), same[0].hint + others))
     return tuple(told)
+
+
+def _together(detail: str, same: Sequence[Problem], members: Mapping[Alias, Member]) -> str:
+    """A sentence about several keys at once, from what theirs have in common; the place is that of the first."""
+    aliases = {problem.alias for problem in same if problem.alias is not None}
+    if not aliases:
+        return detail
+    name, first = listing(aliases, members), same[0]
+    if len(same) == 1:
+        return first.detail if _NAME in detail else f"{name}: {first.detail}"
+    place = _PLACE.match(first.detail)
+    detail = detail.replace(_HERE, place[0] if place else "").replace(_PERSON, "…")
+    return detail.replace(_NAME, name) if _NAME in detail else f"{name}: {detail}"
+
+
+_NAME: Final = "\0"
+_PERSON: Final = "\1"
+_HERE: Final = "\2"
+_PLACE: Final = re.compile(r"[^\s:]+:[0-9]+:[0-9]+: ")
+
+
+def _impersonal(text: str, problem: Problem) -> str:
+    """A sentence without what tells one key from another: its alias, its member, and its place in the config."""
+    if problem.alias is None:
+        return text
+    told = personal(without_alias(text, problem.alias, _NAME), problem.member, _PERSON)
+    return _PLACE.sub(_HERE, told, count=1) if _PLACE.match(told) else told
 
 
 def remarks(plan: Plan) -> tuple[str, ...]:
