@@ -127,6 +127,14 @@ def test_a_glob_that_imports_makes_what_is_not_there() -> None:
     assert (change.action, change.reason) == (Action.CREATE, Reason.NEW)
 
 
+def test_an_alias_that_looks_like_a_glob_is_named_to_the_letter() -> None:
+    odd = "team [x]"
+    change = only(planned([desired(odd)], [], [foreign(odd)], options=Options(imports=(odd,))))
+    assert change.reason is Reason.IMPORTED
+    [problem] = planned([desired(odd)], options=Options(imports=(odd,))).problems
+    assert problem.detail.endswith("no key bears that alias on the proxy.")
+
+
 def test_our_own_key_that_the_state_lost_is_imported_without_its_value() -> None:
     change = only(planned([WANT], [], [OURS], options=IMPORT))
     assert (change.action, change.reason) == (Action.ADOPT, Reason.STATE_BEHIND)

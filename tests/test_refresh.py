@@ -245,6 +245,20 @@ def test_no_alias_is_accepted_that_belongs_to_another_record() -> None:
     assert refreshed([HAVE, recorded("b")], rows, [desired("b")]).effective == ()
 
 
+def test_an_alias_that_another_record_is_about_to_leave_is_accepted_at_once() -> None:
+    row = live("a", name="b", key_id=id_of("b"))
+    plan = refreshed([HAVE, recorded("b")], [row], [desired("a")])
+    assert [(change.alias, change.reason) for change in plan.effective] == [
+        ("a", Reason.TAKEN_OVER),
+        ("b", Reason.SEEN),
+    ]
+    [after] = left([HAVE, recorded("b")], plan)
+    assert after == replace(recorded("b"), alias=Alias("a"))
+    assert refreshed([after], [row], [desired("a")]).effective == ()
+    waiting = refreshed([pending("a"), recorded("b")], [row], [desired("a")])
+    assert waiting.effective == ()
+
+
 def test_no_alias_is_accepted_that_several_keys_bear() -> None:
     have = [HAVE, recorded("x")]
     rows = [RENAMED, live("b", name="x", key_id=id_of("x"))]

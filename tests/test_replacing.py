@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from tests.factories import (
+    CREATED,
     ENDS,
     LINEAGE,
     NOW,
@@ -218,6 +219,15 @@ def test_killed_after_the_create_it_is_recorded_and_the_old_key_goes() -> None:
     plan = planned([WANT], [NEW_VALUE, HALF], [OLD, NEW], values=["new", "old"])
     assert (of(plan, "a").action, of(plan, "a").reason) == (Action.ADOPT, Reason.INTERRUPTED)
     assert (of(plan, HALF.alias).action, of(plan, HALF.alias).reason) == (Action.DELETE, Reason.RETIRED)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_killed_in_a_race_for_the_alias_the_old_key_stays_until_that_is_settled(first: bool) -> None:
+    """Both would be gone otherwise: the new key withdraws where another came first."""
+    rival = foreign("a", created_at=CREATED + timedelta(seconds=-1 if first else 1))
+    plan = planned([WANT], [NEW_VALUE, HALF], [OLD, NEW, rival], values=["new", "old"])
+    assert of(plan, "a").reason is (Reason.LOST_RACE if first else Reason.INTERRUPTED)
+    assert of(plan, HALF.alias).action is Action.NO_OP
 
 
 def test_killed_after_the_record_the_old_key_goes() -> None:

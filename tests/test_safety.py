@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Literal
 
 import pytest
 
-from tests.factories import CANARY, desired, live, pending, planned, recorded
-from vkstate.attributes import Sensitive, Value
+from tests.factories import CANARY, LINEAGE, NOW, aside, desired, live, pending, planned, recorded, retired
+from vkstate.attributes import Sensitive, Value, seal
 from vkstate.keys import Alias
+from vkstate.options import Options
 from vkstate.plan import Action, Plan, Problem
 from vkstate.safety import check_models, is_served, limit_deletes, models_of, refuse_empty
 
@@ -68,6 +70,34 @@ def test_replacements_count_and_other_problems_stay() -> None:
     )
     assert plan.counts == {Action.REPLACE: 9}
     assert len(limit_deletes(plan, recorded=10, allowed=None).problems) == 2
+
+
+@pytest.mark.parametrize("grace", [None, timedelta(hours=1)])
+def test_asked_replacements_count_with_grace_and_without(grace: timedelta | None) -> None:
+    aliases = [f"a{number}" for number in range(10)]
+    options = Options(replace=("*",), grace=grace)
+    plan = planned(map(desired, aliases), map(recorded, aliases), map(live, aliases), options=options)
+    assert [problem.hint for problem in limit_deletes(plan, recorded=10, allowed=None).problems] == [
+        "if that is meant, repeat the command with --allow-deletes 10"
+    ]
+
+
+def test_what_an_earlier_plan_has_said_already_does_not_count() -> None:
+    """Old keys whose time is over, or whose successor goes; and replacements that go on."""
+    aliases = [f"a{number}" for number in range(10)]
+    old = [retired(alias, f"old {alias}") for alias in aliases]
+    asides = [aside(alias, f"old {alias}") for alias in aliases]
+    collecting = planned(map(desired, aliases), [*map(recorded, aliases), *old], [*map(live, aliases), *asides])
+    assert collecting.counts == {Action.DELETE: 10, Action.NO_OP: 10}
+    going_on = planned(map(desired, aliases), [*map(pending, aliases), *old], asides)
+    assert going_on.counts == {Action.REPLACE: 10, Action.NO_OP: 10}
+    for plan in (collecting, going_on):
+        assert limit_deletes(plan, recorded=20, allowed=None) == plan
+    deleting_both = planned(
+        map(desired, aliases[3:]), [*map(recorded, aliases), *old[:3]], [*map(live, aliases), *asides[:3]]
+    )
+    assert deleting_both.counts[Action.DELETE] == 6
+    assert limit_deletes(deleting_both, recorded=10, allowed=None) == deleting_both
 
 
 def test_forgetting_is_no_deletion() -> None:
@@ -154,6 +184,7 @@ def test_what_is_offered_where_nothing_is_alike() -> None:
     assert problem.detail.endswith("It serves no model at all.")
 
 
+REPLACE = Options(replace=("a",))
 GONE = "the proxy no longer serves old, which a may use."
 OLD: Mapping[str, Value] = {"models": ["old"], "duration": "30d"}
 
@@ -204,6 +235,20 @@ def test_keys_that_go_are_not_looked_at() -> None:
     assert checked(plan) == ([], ())
 
 
+def test_a_retired_key_is_not_looked_at_whose_models_nobody_declares_any_more() -> None:
+    either: list[Value] = [["old"], seal(LINEAGE, Sensitive(["old"]))]
+    for models in either:
+        have = retired("a", "old", until=NOW + timedelta(hours=1), also={"models": models})
+        plan = planned([desired("a")], [recorded("a"), have], [live("a"), aside("a", "old")])
+        assert [change.desired is not None for change in plan.changes] == [True, True]
+        assert checked(plan) == ([], ())
+
+
+def test_a_replaced_key_is_given_its_models_anew() -> None:
+    plan = planned([desired("a", OLD)], [recorded("a", OLD)], [live("a", {"models": ["old"]})], options=REPLACE)
+    assert len(checked(plan)[0]) == 1
+
+
 def test_a_sensitive_model_is_checked_and_not_named() -> None:
     plan = planned([desired("a", {"models": Sensitive([CANARY, "also-secret"]), "duration": "30d"})])
     assert checked(plan) == (
@@ -216,3 +261,4 @@ def test_models_of_a_key() -> None:
     assert models_of(desired("a", {})) == []
     assert models_of(desired("a", models=["b"])) == ["b"]
     assert models_of(desired("a", models=Sensitive(["b"]))) == ["b"]
+    assert models_of(desired("a", models=seal(LINEAGE, Sensitive(["b"])))) == []

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from tests.diffs import drifted
-from tests.factories import CREATED, ENDS, NOW, desired, live
-from vkstate.attributes import UNSET, Sensitive
+from tests.factories import CREATED, ENDS, LINEAGE, NOW, desired, live
+from vkstate.attributes import UNSET, Json, Sensitive, seal
 from vkstate.differences import came_later, live_value, shortfall
 from vkstate.expiry import Lasting, Never, Until
 
@@ -41,10 +41,12 @@ def test_shortfall_names_what_was_asked_for_and_is_not_there() -> None:
             "rpm_limit": 9,
             "metadata.x": SECRET,
             "metadata.y": 1,
+            "metadata.z": seal(LINEAGE, SECRET),
         },
         ignore_changes=["rpm_limit"],
     )
-    row = live("a", {"max_budget": 50, "models": ["a"], "rpm_limit": 1, "user_id": "x", "team_id": None})
+    shown: dict[str, Json] = {"max_budget": 50, "models": ["a"], "rpm_limit": 1, "user_id": "x", "team_id": None}
+    row = live("a", shown, also={"metadata.z": "s3cret"})
     assert shortfall(want, row, cleared={"user_id", "team_id"}, expiry=None, written_at=CREATED) == (
         drifted("max_budget", 50, 5),
         drifted("metadata.y", UNSET, 1),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.diffs import changed, differences, drifted, recorded_only
-from tests.factories import LINEAGE, desired, id_of, live, participant, planned, recorded
+from tests.factories import LINEAGE, desired, id_of, live, participant, pending, planned, recorded
 from vkstate.attributes import UNSET, Json
-from vkstate.differences import is_protected
+from vkstate.differences import is_protected, is_record_of
 from vkstate.keys import Capabilities, DesiredKey, LiveKey, Member, RecordedKey, Stamp
 from vkstate.plan import AttributeDiff, Problem
 
@@ -70,6 +70,22 @@ def test_the_stamp_of_an_adopted_key_keeps_its_id() -> None:
     assert row.stamp == Stamp(LINEAGE, "0" * 16)
     paths = [diff.path for diff in differences(desired("a"), None, row)]
     assert paths == ["duration", "max_budget", "models", "user_id"]
+
+
+@pytest.mark.parametrize(
+    ("have", "row", "expected"),
+    [
+        (recorded("a"), live("a"), True),
+        (recorded("a"), live("elsewhere", name="a", lineage=None), True),
+        (recorded("a"), live("a", name="another"), False),
+        (pending("a", no_token=True), live("a", name="made by the proxy"), True),
+        (pending("a", no_token=True), live("a", name="x", key_id="0" * 16), False),
+        (pending("a", no_token=True), live("a", name="x", lineage=None), False),
+        (pending("a"), live("a", name="made by another clone"), False),
+    ],
+)
+def test_which_key_a_record_stands_for(have: RecordedKey, row: LiveKey, expected: bool) -> None:
+    assert is_record_of(have, row) is expected
 
 
 # -- what this server cannot do ----------------------------------------------------------------------------------------

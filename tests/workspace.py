@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from collections.abc import Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from tests.contract.proxies import Proxy, token_of
 from tests.front import sandbox_at
@@ -26,6 +27,20 @@ NOTE = "note: sandbox:// is the key server embedded in vkstate, for trying and t
 
 OWN_VARIABLES = ("CI", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LITELLM_MASTER_KEY", "TERM", "PYTHONIOENCODING")
 """Of the environment that the tests were started in, these would change what vkstate does."""
+
+_VARYING: Final = (
+    (re.compile(r"(?<=\.retired-)[0-9a-f]{8}\b"), "DIGITS"),
+    (re.compile(r"\b([0-9a-f]{64}|[0-9a-f]{16})\b"), "DIGITS"),
+    (re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "LINEAGE"),
+    (re.compile(r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(\.[0-9]{3})?Z"), "INSTANT"),
+)
+
+
+def masked(text: str) -> str:
+    """A text with a word in place of what differs from run to run: tokens, ids, fingerprints, lineages, instants."""
+    for pattern, word in _VARYING:
+        text = pattern.sub(word, text)
+    return text
 
 
 @dataclass(frozen=True)
@@ -45,6 +60,17 @@ class Ran:
     def events(self) -> list[Json]:
         """Stdout as one JSON document a line."""
         return [json.loads(line) for line in self.stdout.splitlines()]
+
+    @property
+    def told(self) -> str:
+        """Stdout without what is another one in every run: see :func:`masked`."""
+        return masked(self.stdout)
+
+    @property
+    def complaint(self) -> list[str]:
+        """The lines of stderr from the error on, as people read it."""
+        lines = self.stderr.splitlines()
+        return lines[next(number for number, line in enumerate(lines) if line.startswith("error: ")) :]
 
     @property
     def last_line(self) -> str:
@@ -83,6 +109,11 @@ class Workspace:
         ran = self.ok("apply", "--auto-approve", *arguments)
         self.converged()
         return ran
+
+    def planned(self, *arguments: str) -> list[tuple[str, str, str]]:
+        """What a plan would do: alias, action and reason of every change, in order."""
+        changes = self.run("plan", "--json", *arguments).document["changes"]
+        return [(change["alias"], change["action"], change["reason"]) for change in changes]
 
     def process(self, *arguments: str, environ: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
         """Start the command line as a process of its own, without a terminal."""
@@ -156,6 +187,11 @@ class Workspace:
         """The key values of the recorded keys, by alias, as far as the secret store knows them."""
         stored = self.stored
         return {alias: stored[token] for alias, token in self.tokens.items() if token in stored}
+
+    @property
+    def reports(self) -> list[Json]:
+        """The closing reports, oldest first."""
+        return [json.loads(path.read_text(encoding="utf-8")) for path in sorted((self.path / "reports").glob("*"))]
 
     def files(self) -> dict[str, tuple[int, bytes]]:
         """Every file below the directory: its permission bits and its bytes."""

@@ -6,7 +6,7 @@ alone. Both sides are in canonical form before they are compared.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -187,6 +187,16 @@ def live_value(live: LiveKey, path: str) -> Readable | None:
     return Readable(attribute.empty) if attribute.home is Home.METADATA else None
 
 
+def declared_of(desired: DesiredKey, names: Collection[str]) -> list[str]:
+    """Those of these attributes that a key declares as anything but "none"."""
+    declared = {path.partition(".")[0] for path, value in desired.declared.items() if not _says_none(path, value)}
+    return sorted(declared & set(names))
+
+
+def _says_none(path: str, value: Value) -> bool:
+    return not isinstance(value, Sensitive | Sealed) and is_clear(path, value)
+
+
 def unshown(desired: DesiredKey, live: LiveKey) -> Iterator[str]:
     """The declared attributes that a row should show and does not: this LiteLLM does not know and ignores them."""
     for path, value in desired.declared.items():
@@ -291,13 +301,17 @@ def _impossible(comparison: Comparison, diffs: list[AttributeDiff]) -> Iterator[
 
 def _why_impossible(comparison: Comparison, diff: AttributeDiff) -> str | None:
     able = comparison.capabilities
-    unwanted = diff.after is UNSET or diff.after is None
+    name, unwanted = diff.path.partition(".")[0], diff.after is UNSET or diff.after is None
+    if name in able.unknown:
+        return None
     if _only_at_creation(diff.path):
         return f"LiteLLM sets {diff.path} only when a key is created, so that an existing key cannot be given another."
     if diff.path == "budget_duration" and unwanted and not able.clear_budget_duration:
         return "this LiteLLM cannot clear budget_duration on an existing key (1.90 and later can)."
     if diff.path == "soft_budget" and not able.update_soft_budget:
         return "this LiteLLM cannot change soft_budget on an existing key (1.105 can)."
+    if name in able.fixed:
+        return f"this LiteLLM cannot change {diff.path} on an existing key, but only give it to a new one."
     if diff.path in EXPIRY_PATHS and diff.after == "never" and not able.clear_expiry:
         return "this LiteLLM cannot take the expiry from an existing key (1.80 and later can)."
     return None

@@ -20,7 +20,10 @@ TOLERANCE: Final = timedelta(seconds=2)
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _DURATION: Final = re.compile(r"([0-9]{1,12})([smhdw])")
-_LONGEST: Final = 100 * 365 * 86_400
+LONGEST: Final = 100 * 365 * 86_400
+"""The most seconds that a duration may mean."""
+_LAST: Final = datetime.max.replace(tzinfo=UTC)
+"""The end of the calendar, beyond which nothing lasts."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ def parse_duration(text: str) -> int:
     seconds = int(found[1]) * _UNITS[found[2]]
     if seconds == 0:
         raise ValueError(f"{text!r} would end the key at once: the shortest is 1s, and a key without an end is 'never'")
-    if seconds > _LONGEST:
+    if seconds > LONGEST:
         raise ValueError(f"{text!r} is more than 100 years: a key without an end is 'never'")
     return seconds
 
@@ -118,7 +121,7 @@ def end_of(expiry: Expiry, since: datetime) -> datetime | None:
         case Until(instant):
             return max(instant, since)
         case Lasting(seconds):
-            return since + timedelta(seconds=seconds)
+            return since + min(timedelta(seconds=seconds), _LAST - since)
 
 
 def same_instant(one: datetime | None, other: datetime | None, tolerance: timedelta = TOLERANCE) -> bool:

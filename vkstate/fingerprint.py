@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from vkstate.attributes import Json, Sealed, Sensitive, Unset, Value, seal
+from vkstate.attributes import UNSET, Json, Sealed, Sensitive, Unset, Value, seal
 from vkstate.differences import ALIAS_PATH, PROTECTION_PATH, STAMP_PATH, WORKSHOP_PATH, is_protected
 from vkstate.keys import Alias, DesiredKey, RecordedKey, Status, Token, natural_order
 from vkstate.plan import Action, Change, Plan
@@ -48,7 +48,9 @@ def fingerprint(plan: Plan, proxy: str) -> str:
     :param proxy: the proxy's url, in whatever form.
     """
     changes = sorted((change.alias, _material(change, plan.lineage)) for change in plan.effective)
-    return _digest([canonical_url(proxy), plan.lineage, [[alias, *material] for alias, material in changes]])
+    replaces = any(change.retires is not None for change in plan.effective)
+    grace = [int(plan.grace.total_seconds())] if plan.grace is not None and replaces else []
+    return _digest([canonical_url(proxy), plan.lineage, [[alias, *material] for alias, material in changes], *grace])
 
 
 def entries(plan: Plan) -> Mapping[Alias, Entry]:
@@ -102,6 +104,8 @@ def _values(change: Change) -> dict[str, _Sides]:
         values |= _belonging(desired, change.recorded)
     if desired is not None and change.action in (Action.CREATE, Action.REPLACE):
         values |= {path: {"after": value} for path, value in desired.declared.items()}
+        for diff in change.diffs:  # of a key that is replaced: what the old one has otherwise
+            values[diff.path] = {**_sides(diff.before, UNSET), **values.get(diff.path, {})}
     else:
         values |= {diff.path: _sides(diff.before, diff.after) for diff in change.diffs}
     if change.recorded_as != change.alias:

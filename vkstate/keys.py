@@ -37,7 +37,8 @@ class KeyValue:
 
     @property
     def token(self) -> Token:
-        return Token(hashlib.sha256(self._text.encode()).hexdigest())
+        # Half a character, which only a damaged file can hold, makes a token too: an error here would quote the text.
+        return Token(hashlib.sha256(self._text.encode(errors="surrogatepass")).hexdigest())
 
     @property
     def masked(self) -> str:
@@ -238,3 +239,7 @@ class Capabilities:
     """``/key/update`` can clear ``budget_duration`` (LiteLLM 1.90 and later)."""
     update_soft_budget: bool = True
     """``/key/update`` can change and clear ``soft_budget`` (seen on 1.105)."""
+    fixed: frozenset[str] = frozenset()
+    """The attributes that only a create can set here: ``/key/update`` ignores them without a word."""
+    unknown: frozenset[str] = frozenset()
+    """The attributes that this LiteLLM does not know at all, and ignores without a word."""

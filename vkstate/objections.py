@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from shlex import quote
 
-from vkstate.differences import unshown
+from vkstate.differences import declared_of, unshown
 from vkstate.keys import Alias, DesiredKey, LiveKey, Member, Recorded, RecordedKey
 from vkstate.options import WORKSHOP
 from vkstate.plan import Action, Change, Problem
@@ -158,13 +158,25 @@ class Objections:
                 f"{what} so: {_named(expired)}. --renew gives time again, as does a changed duration or expires_at."
             )
 
-    def unshown(self, changes: Iterable[Change]) -> None:
-        """Name what the config declares in vain: LiteLLM ignores fields that it does not know, without a word."""
+    def unknown(self, changes: Iterable[Change], unknown: Collection[str]) -> None:
+        """Name what the config declares in vain, where it is known what this LiteLLM does not know."""
+        vain: defaultdict[str, list[Alias]] = defaultdict(list)
+        for change in changes:
+            for path in declared_of(change.desired, unknown) if change.desired else ():
+                vain[path].append(change.alias)
+        for path, aliases in sorted(vain.items()):
+            self.warnings.append(
+                f"this LiteLLM does not know {path}, which {_named(aliases)} would have, and ignores it."
+            )
+
+    def unshown(self, changes: Iterable[Change], unknown: Collection[str] = ()) -> None:
+        """Name what the config declares in vain as far as the rows tell, apart from what is known to be unknown."""
         vain: defaultdict[str, list[Alias]] = defaultdict(list)
         for change in changes:
             if change.desired and change.live and change.recorded and change.recorded.retired is None:
                 for path in unshown(change.desired, change.live):
-                    vain[path].append(change.alias)
+                    if path not in unknown:
+                        vain[path].append(change.alias)
         for path, aliases in sorted(vain.items()):
             self.warnings.append(
                 f"this LiteLLM shows no {path}, which {_named(aliases)} would have: it most likely does not know the "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -171,6 +172,8 @@ class Plan:
     unmanaged: int = 0
     left_out: tuple[Alias, ...] = ()
     """Aliases that a target excluded."""
+    grace: timedelta | None = None
+    """How long the old values of the keys that it replaces work on."""
     counts: Mapping[Action, int] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -26,6 +26,7 @@ means: the token is not there, but another key bears the alias.
     yes      pending   its alias            as not recorded: ours was never created
     yes      pending   its alias, ours      problem: the state is behind, another clone made the key
     yes      ready     its token            no-op or update, attribute by attribute; replace where --replace asks
+    yes      ready     both, the other ours problem: the state is behind, another clone replaced the key
     yes      ready     nothing              by on_missing: create with a new value, left missing (gone), or problem
     yes      ready     its alias            problem: replaced outside vkstate; adopt with --adopt-replaced
     yes      gone      its token            update: it is back
@@ -34,8 +35,7 @@ means: the token is not there, but another key bears the alias.
 "Its stamp" means: the record has no token, and a key under the alias carries our lineage and the record's id. A key
 that is recorded under one alias and was renamed to another is a problem for a key that is desired under the latter; a
 retired one, which bears the alias that its successor is to have, makes way. A recorded key that moves is compared under
-its new alias. A live key that is neither desired nor recorded is unmanaged:
-it is counted and never touched.
+its new alias. A live key that is neither desired nor recorded is unmanaged: it is counted and never touched.
 """
 
 from __future__ import annotations
@@ -124,7 +124,8 @@ class _Planner:
         decided = (self._decide(alias) for alias in sorted(aliases, key=natural_order))
         changes = [change for change in decided if change]
         self.objections.expired(changes, self.now)
-        self.objections.unshown(changes)
+        self.objections.unknown(changes, self.capabilities.unknown)
+        self.objections.unshown(changes, self.capabilities.unknown)
         ours = {have.token for have in self.recorded.keys.values() if have.token in self.by_token}
         ours |= {change.live.token for change in changes if change.live}
         return Plan(
@@ -133,6 +134,7 @@ class _Planner:
             problems=tuple(self.objections.problems),
             warnings=tuple(self.objections.warnings),
             unmanaged=max(0, self.live.total - len(ours)),
+            grace=self.options.grace,
         )
 
     def _decide(self, alias: Alias) -> Change | None:
@@ -220,7 +222,9 @@ class _Planner:
 
     def _existing(self, want: DesiredKey, have: RecordedKey, mine: LiveKey, others: Sequence[LiveKey]) -> Change | None:
         if others and mine.alias != want.alias:
-            if have.alias != want.alias:
+            if all(self.objections.made_here(row) and row.token not in self.owners for row in others):
+                self.objections.state_behind(want)
+            elif have.alias != want.alias:
                 self.objections.target_taken(want, have, others)
             else:
                 self.objections.renamed_away(want, mine)

@@ -40,19 +40,19 @@ def refresh(recorded: Recorded, live: Live, desired: Mapping[Alias, DesiredKey])
     for row in live.keys:
         by_alias[row.alias].append(row)
     warnings: list[str] = []
-    changes: list[Change] = []
-    for alias in sorted(recorded.keys, key=natural_order):
-        have = recorded.keys[alias]
-        mine = by_token.get(have.token) if have.token else None
-        others = by_alias[alias]
-        if mine:
-            free = len(by_alias[mine.alias]) == 1 and mine.alias not in recorded.keys
-            follows = free and have.retired is None and mine.alias in desired and alias not in desired
-            changes.append(_accepted(have, mine, renamed=follows))
-        else:
-            changes.append(_missing(have, others, desired.get(alias), warnings))
-    ours = sum(have.token in by_token for have in recorded.keys.values())
-    return Plan(recorded.lineage, tuple(changes), warnings=tuple(warnings), unmanaged=max(0, live.total - ours))
+    found = {alias: by_token[have.token] for alias, have in recorded.keys.items() if have.token in by_token}
+    changes = {
+        alias: _missing(recorded.keys[alias], by_alias[alias], desired.get(alias), warnings)
+        for alias in sorted(recorded.keys.keys() - found.keys(), key=natural_order)
+    }
+    going = {alias for alias, change in changes.items() if change.action is Action.FORGET and not change.becomes}
+    kept = recorded.keys.keys() - going
+    for alias, row in found.items():
+        free = row.alias not in kept and len(by_alias[row.alias]) == 1
+        follows = free and row.alias in desired and alias not in desired
+        changes[alias] = _accepted(recorded.keys[alias], row, renamed=follows)
+    told = tuple(changes[alias] for alias in sorted(changes, key=natural_order))
+    return Plan(recorded.lineage, told, warnings=tuple(warnings), unmanaged=max(0, live.total - len(found)))
 
 
 def _missing(have: RecordedKey, others: Iterable[LiveKey], want: DesiredKey | None, warnings: list[str]) -> Change:
@@ -104,7 +104,7 @@ def _differences(have: RecordedKey, row: LiveKey, *, renamed: bool) -> Iterator[
         yield _seen(path, before, current.value)
     if not same_instant(have.expires_at, row.expires_at) and have.status is Status.READY:
         yield _seen("expires_at", _instant(have), format_instant(row.expires_at) if row.expires_at else NEVER)
-    if renamed and row.alias is not None:
+    if renamed and row.alias is not None and have.retired is None:
         yield _seen(ALIAS_PATH, have.alias, row.alias)
 
 

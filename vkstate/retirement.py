@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -26,10 +26,13 @@ class Retirement:
     live: Mapping[Token, LiveKey]
     moved: Moved
     now: datetime
+    bearers: Counter[str | None] = field(init=False)
+    """How many keys bear an alias."""
     _aside: defaultdict[Alias, list[tuple[LiveKey, RecordedKey]]] = field(init=False)
     """The retired keys that are live, by the alias of the key that took their place."""
 
     def __post_init__(self) -> None:
+        self.bearers = Counter(row.alias for row in self.live.values())
         self._aside = defaultdict(list)
         for have in self.recorded.values():
             row = self.live.get(have.token) if have.token else None
@@ -61,11 +64,14 @@ class Retirement:
         return replace(have, member=self.desired[successor].member, retired=replace(retired, successor=successor))
 
     def _is_taken(self, retired: Retired, successor: Alias) -> bool:
-        """Whether the key that takes its place is there, or will not come."""
+        """Whether the key that takes its place is there to stay, or will not come."""
         record = self.recorded.get(retired.successor)
         if record is None:
             return successor not in self.desired
-        return record.token in self.live or record.status is Status.GONE
+        row = self.live.get(record.token) if record.token else None
+        if row is None:
+            return record.status is Status.GONE
+        return record.status is not Status.PENDING or self.bearers[row.alias] == 1  # else it may have lost a race
 
     def makes_way(self, row: LiveKey, alias: Alias) -> bool:
         """Whether a key under an alias is one that the alias' own key is to take the place of."""

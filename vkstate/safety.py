@@ -70,7 +70,8 @@ def _is_retired(change: Change) -> bool:
 
 def refuse_empty(plan: Plan, desired: Collection[Alias]) -> Plan:
     """Where the config yields no keys at all: a problem, and no deletions. Deleting everything is ``destroy``."""
-    if desired:
+    releases = any(change.reason is Reason.RELEASED for change in plan.changes)
+    if desired or (releases and not plan.of(Action.DELETE)):
         return plan
     problem = Problem(
         "the config yields no keys at all. An emptied or half-merged file never deletes anything.",

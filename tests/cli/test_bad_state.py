@@ -111,8 +111,8 @@ def test_after_damage_the_backup_is_offered(workspace: Workspace) -> None:
     ran = workspace.run("plan")
     backup = workspace.path / ".vkstate" / "vkstate.state.json.backup"
     assert ran.stderr.splitlines()[-1] == (
-        f"hint: go back to the version before the last change: cp {backup} vkstate.state.json, or make it anew from the "
-        "proxy: vkstate state rebuild"
+        f"hint: go back to the version before the last change: cp {backup} vkstate.state.json, or make it anew from "
+        "the proxy: vkstate state rebuild"
     )
     assert backup.read_bytes() == before
 

@@ -57,7 +57,7 @@ def test_apply_and_destroy_a_part(project: Workspace, options: tuple[str, ...], 
 
 
 def test_what_is_left_out_is_said(project: Workspace) -> None:
-    assert project.ok("plan", "--target", "workshop:red").stdout == (
+    assert project.ok("plan", "--target", "workshop:red").told == (
         "On sandbox://:\n"
         "\n"
         "+ red-{ada,bob}  models=[gpt-4] duration=30d\n"
@@ -66,6 +66,7 @@ def test_what_is_left_out_is_said(project: Workspace) -> None:
         "Not counting the 5 keys left out: 2 keys without a budget: red-{ada,bob}.\n"
         "\n"
         "Plan: 2 to create, 0 to update, 0 to replace, 0 to delete.\n"
+        "Fingerprint: DIGITS\n"
     )
 
 
@@ -100,3 +101,42 @@ def test_output_and_state_list_take_targets(project: Workspace) -> None:
             "  vkstate.state.json records no key that matches three.\n"
             "hint: vkstate state list shows what is recorded\n"
         )
+
+
+def test_what_is_left_out_is_said_by_every_command(project: Workspace) -> None:
+    project.apply()
+    for alias in ("red-ada", "red-bob"):
+        project.sandbox().update(project.tokens[alias], max_budget=3, models=["gpt-3.5-turbo"])
+    options = ("--target", "*", "--exclude", "red-b*", "--exclude", "workshop:blue/2024")
+    said = "1 key is left out, as the targets ask: red-bob.\n"
+    for command in (("plan",), ("plan", "--refresh-only"), ("refresh", "--dry-run")):
+        assert said in project.ok(*command, *options).stdout, command
+    assert project.ok("plan", "--json", *options).document["left_out"] == ["red-bob"]
+    said = "4 keys are left out, as the targets ask: blue/2024-user{1..3}, red-bob.\n"
+    assert said in project.ok("plan", "--destroy", *options).stdout
+    assert said in project.ok("destroy", "--auto-approve", *options).stdout
+
+
+@pytest.mark.parametrize("target", ["one", "o*", "one.retired-*"])
+def test_retired_keys_go_by_the_name_of_their_successor(project: Workspace, target: str) -> None:
+    """And by their own."""
+    project.apply()
+    token = project.tokens["one"]
+    project.apply("--replace", "one", "--replace", "red-ada", "--grace", "24h")
+    retired = f"one.retired-{token[:8]}"
+    gone = {retired} if target.startswith("one.") else {"one", retired}
+    planned = project.planned("--destroy", "--target", target)
+    assert {alias for alias, action, _ in planned if action == "delete"} == gone
+    document = project.ok("plan", "--destroy", "--json", "--exclude", target).document
+    assert set(document["left_out"]) == gone
+    project.ok("destroy", "--auto-approve", "--target", target)
+    assert not gone & set(project.tokens)
+    assert len(project.tokens) == 9 - len(gone)
+
+
+def test_retired_keys_of_a_member(project: Workspace) -> None:
+    project.apply()
+    token = project.tokens["red-ada"]
+    project.apply("--replace", "red-ada", "--grace", "24h")
+    planned = project.planned("--destroy", "--target", "workshop:red/ada")
+    assert [alias for alias, _, _ in planned] == ["red-ada", f"red-ada.retired-{token[:8]}"]

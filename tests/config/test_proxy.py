@@ -63,7 +63,16 @@ def test_the_least_that_a_config_says(project: Project) -> None:
         Path(),
         ProxySettings("sandbox://", master_key=FromText((EnvironmentRef("LITELLM_MASTER_KEY"),))),
         (),
+        environment=frozenset({"LITELLM_MASTER_KEY"}),
     )
+
+
+def test_the_variables_that_a_config_refers_to(project: Project) -> None:
+    text = (
+        "proxy: {url: 'sandbox://', master_key: '${env.MK}', headers: {x: '${env.T}'}}\nvariables: {v: '${env.V:-x}'}\n"
+    )
+
+    assert project.load(text, environ={"T": "t"}).environment == {"MK", "T", "V", "VKSTATE_VAR_v"}
 
 
 def test_every_setting(project: Project) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import pytest
 import requests
 
 Json = Any
@@ -69,10 +70,17 @@ class Proxy:
     """The models that it serves."""
     prefix: str = field(default_factory=lambda: f"contract-{secrets.token_hex(4)}-")
     made: list[str] = field(default_factory=list)
+    teams: list[str] = field(default_factory=list)
+    organizations: list[str] = field(default_factory=list)
 
     def since(self, minor: int) -> bool:
         """Whether this is LiteLLM 1.``minor`` or newer."""
         return self.release >= (1, minor)
+
+    def only_since(self, minor: int) -> None:
+        """Skip the test on an older LiteLLM, which does otherwise."""
+        if not self.since(minor):
+            pytest.skip(f"LiteLLM does so since 1.{minor}")
 
     def alias(self, name: str) -> str:
         """An alias in this test's name space."""
@@ -161,7 +169,12 @@ class Proxy:
         )
 
     def clean_up(self) -> None:
-        """Delete every key that this test made."""
+        """Delete every key, team and organization that this test made."""
         if self.made:
             response = self.post("/key/delete", {"keys": self.made})
             assert response.status_code in (200, 404), response.text
+        if self.teams:
+            assert self.post("/team/delete", {"team_ids": self.teams}).status_code == 200
+        if self.organizations:
+            body = {"organization_ids": self.organizations}
+            assert self.request("DELETE", "/organization/delete", json=body).status_code == 200

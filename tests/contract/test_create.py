@@ -79,6 +79,7 @@ def test_null_for_a_list_or_an_object_is_stored_as_empty(proxy: Proxy) -> None:
 
 
 def test_some_fields_are_kept_inside_metadata(proxy: Proxy) -> None:
+    proxy.only_since(80)
     sent = {"model_rpm_limit": {MODEL: 3}, "model_tpm_limit": {MODEL: 4}, "enforced_params": ["user"]}
     types = {"rpm_limit_type": "best_effort_throughput", "tpm_limit_type": "dynamic"}
     made = proxy.create("folded", metadata={"a": 1}, **sent, **types)
@@ -111,6 +112,7 @@ def test_budgets_per_model_need_a_licence(proxy: Proxy) -> None:
 
 @pytest.mark.parametrize("name", ["max_budget", "soft_budget"])
 def test_a_negative_budget_is_refused(proxy: Proxy, name: str) -> None:
+    proxy.only_since(80)
     response = proxy.generate({name: -1})
     assert response.status_code == 400
     assert sentence(response).endswith("Received: -1.0")
@@ -137,6 +139,7 @@ def test_an_object_permission_is_a_row_of_its_own(proxy: Proxy) -> None:
 
 
 def test_the_type_of_a_key_sets_its_routes(proxy: Proxy) -> None:
+    proxy.only_since(80)
     row = proxy.info(proxy.create("typed", key_type="llm_api", allowed_routes=["/x"])["token"])
     assert row["allowed_routes"] == ["llm_api_routes"]
     assert row.get("key_type") == ("llm_api" if proxy.since(105) else None)
@@ -154,6 +157,7 @@ def test_budget_windows_gain_a_reset(proxy: Proxy) -> None:
 
 
 def test_router_settings_are_read_back_as_sent_but_not_answered_so(proxy: Proxy) -> None:
+    proxy.only_since(80)
     made = proxy.create("router", router_settings={"num_retries": 3})
     assert proxy.info(made["token"])["router_settings"] == {"num_retries": 3}
     assert set(made["router_settings"]) > {"num_retries"}
@@ -205,6 +209,7 @@ def test_an_expiry_cannot_be_given_as_an_instant(proxy: Proxy) -> None:
 
 @pytest.mark.parametrize("duration", ["30d", "1mo", "7d", "1d", "1h"])
 def test_a_budget_starts_anew_at_a_boundary_of_the_calendar(proxy: Proxy, duration: str) -> None:
+    proxy.only_since(80)
     row = proxy.info(proxy.create("calendar", budget_duration=duration)["token"])
     reset = instant(row["budget_reset_at"])
     created = instant(row["created_at"])
@@ -219,6 +224,7 @@ def test_a_budget_starts_anew_at_a_boundary_of_the_calendar(proxy: Proxy, durati
 
 @pytest.mark.parametrize("duration", ["abc", "30"])
 def test_a_bad_budget_duration_is_refused_since_1_105(proxy: Proxy, duration: str) -> None:
+    proxy.only_since(80)
     response = proxy.generate({"budget_duration": duration})
     assert response.status_code == (400 if proxy.since(105) else 200)
     if proxy.since(105):
@@ -234,6 +240,7 @@ def test_an_own_key_value_is_taken(proxy: Proxy, key: str) -> None:
 
 @pytest.mark.parametrize("key", ["no-prefix-but-long-enough", "SK-wrong-case-but-long", ""])
 def test_an_own_key_value_must_start_as_keys_do(proxy: Proxy, key: str) -> None:
+    proxy.only_since(80)
     response = proxy.generate({"key": key})
     assert response.status_code == 400
     assert sentence(response).startswith("Invalid key format. LiteLLM Virtual Key must start with 'sk-'. Received: ")

@@ -62,6 +62,12 @@ CREATES: list[dict[str, Json]] = [
     {"object_permission": {"mcp_servers": ["q"], "vector_stores": ["v"]}},
     {"object_permission": []},
     {"end_user_budget_id": "no-such-budget"},
+    {"metadata": {"end_user_budget_id": "no-such-budget"}},
+    {"metadata": {"end_user_budget_id": 5}, "end_user_budget_id": ""},
+    {"enable_prompt_caching": False, "tag_rpm_limit": {"a": 1}, "mcp_rpm_limit": {"b": 2}},
+    {"default_estimated_output_tokens": 5, "default_estimated_output_tokens_per_model": {"gpt-4": 6}},
+    {"metadata": {"enforced_params": ["user"]}},
+    {"enforced_params": ["user"]},
 ]
 UPDATES: list[dict[str, Json]] = [
     *({name: None} for name in ("models", "spend", "metadata", "config", "router_settings", "budget_fallbacks")),
@@ -98,6 +104,14 @@ UPDATES: list[dict[str, Json]] = [
     {"project_id": "no-such-project"},
     {"spend": "nan"},
     {"auto_rotate": True, "rotation_interval": "30d"},
+    {"rotation_interval": "60d"},
+    {"auto_rotate": False, "rotation_interval": None},
+    {"router_settings": {"num_retries": 3, "timeout": None}},
+    {"enable_prompt_caching": True, "tag_rpm_limit": {"a": 1}, "metadata": {"a": 1}},
+    {"metadata": {"end_user_budget_id": "no-such-budget"}},
+    {"end_user_budget_id": "no-such-budget"},
+    {"end_user_budget_id": ""},
+    {"metadata": {}},
     {"max_parallel_requests": 3_000_000_000},
     {"blocked": True},
     {},
@@ -110,6 +124,8 @@ BODIES: list[tuple[str, Json]] = [
     ("/key/update", {"max_budget": 1}),
     ("/key/update", {"key_alias": "no-such-alias"}),
     ("/key/regenerate", {}),
+    ("/budget/info", {}),
+    *(("/budget/info", {"budgets": budgets}) for budgets in ([], [1], ["no-such-budget"])),
     ("/v1/chat/completions", {}),
     ("/v1/chat/completions", {"messages": []}),
 ]
@@ -206,6 +222,14 @@ def test_callers(both: tuple[Proxy, Proxy]) -> None:
             assert copy == real, (name, path)
         refused = [answer(proxy.post("/key/generate", {}, key=keys[proxy.base_url])) for proxy in both]
         assert refused[1] == refused[0], name
+
+
+def test_budgets(both: tuple[Proxy, Proxy]) -> None:
+    answers = []
+    for proxy in both:
+        budget_id = proxy.info(proxy.create("budget", soft_budget=1)["token"])["budget_id"]
+        answers.append(answer(proxy.post("/budget/info", {"budgets": [budget_id, "no-such-budget"]})))
+    assert answers[1] == answers[0]
 
 
 def test_blocking(both: tuple[Proxy, Proxy]) -> None:

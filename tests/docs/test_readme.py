@@ -74,5 +74,7 @@ def test_the_picture_shows_the_layers_that_are_enforced() -> None:
     ]
     layers = [layer.replace("vkstate.", "") for layer in contract["layers"] if layer != "vkstate.__main__"]
     text = README.read_text(encoding="utf-8")
-    shown = re.findall(r"^  ([a-z]+(?: \| [a-z]+)*)(?:  |$)", text[text.index("Imports run downwards only") :], re.MULTILINE)
+    shown = re.findall(
+        r"^  ([a-z]+(?: \| [a-z]+)*)(?:  |$)", text[text.index("Imports run downwards only") :], re.MULTILINE
+    )
     assert shown == layers

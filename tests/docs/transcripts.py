@@ -34,7 +34,7 @@ DIRECTORY: Final = "/home/you/keys"
 _NOISE: Final = re.compile(
     r"note: sandbox:// is .*|[0-9,]+ changes? to make|sending|reading back|[0-9,]+ of [0-9,]+(, .*)?"
 )
-_VALUE: Final = re.compile(r"sk-[A-Za-z0-9_-]{32}\b")
+_VALUE: Final = re.compile(r"sk-[A-Za-z0-9_-]{32}(?![A-Za-z0-9_-])")
 _SHELL: Final = re.compile(r"[|<>;&$`]")
 _FORMS: Final = (
     (_VALUE, "sk-…"),

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.end_to_end.clock import Timed, timed
 from tests.front import Front, fronted
+from tests.reliability.canaries import nothing_to_commit as nothing_to_commit  # of every test here
 from tests.workspace import OWN_VARIABLES, Workspace
 from vkstate.sandbox.settings import DEFAULT_MASTER_KEY
 
@@ -29,3 +31,11 @@ def front(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Front]:
     monkeypatch.setenv("LITELLM_MASTER_KEY", DEFAULT_MASTER_KEY)
     with fronted(tmp_path / "elsewhere.sqlite") as gateway:
         yield gateway
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Timed]:
+    """The same, with a clock that can be put forward."""
+    monkeypatch.setenv("LITELLM_MASTER_KEY", DEFAULT_MASTER_KEY)
+    with timed(tmp_path / "timed.sqlite") as server:
+        yield server

@@ -81,6 +81,16 @@ COMMANDS = (
     ("plan",),
     ("plan", "-v"),
     ("plan", "--json"),
+    ("plan", "--format", "markdown"),
+    ("plan", "-v", "--replace", "*", "--grace", "1h", "--allow-deletes", "99"),
+    ("plan", "--json", "--replace", "*", "--renew", "*", "--allow-deletes", "99"),
+    ("plan", "--refresh-only", "--json"),
+    ("plan", "--destroy", "-v", "--out", "a-plan.json"),
+    ("show", "a-plan.json", "-v"),
+    ("show", "a-plan.json", "--json"),
+    ("refresh", "--dry-run", "--json"),
+    ("state", "mv", "one", "uno", "--dry-run", "--json"),
+    ("state", "rm", "one", "--dry-run", "-v"),
     ("show",),
     ("show", "--json"),
     ("state", "list"),
@@ -109,6 +119,9 @@ def test_a_whole_life(watched: Watched, tmp_path: Path, url: str) -> None:
         assert watched.run("apply", "--auto-approve", "--json", "--allow-deletes", "6").code == 0
         for command in COMMANDS:
             assert watched.run(*command).code == 0, command
+        watched.check()
+        assert watched.run("apply", "--auto-approve", "-v", "--replace", "one", "--grace", "1h").code == 0
+        assert watched.run("refresh", "--auto-approve", "-v").code == 0
         watched.check()
         assert watched.run("destroy", "--auto-approve", "-v").code == 0
         watched.check()
@@ -148,7 +161,7 @@ def test_errors_that_repeat_secrets(
 
 
 def test_a_bug_that_holds_a_secret(watched: Watched, front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A traceback may show anything, which is why it is shown only when it is asked for."""
+    """Its text may hold anything, which is why nothing shows it."""
     watched.workspace.configure("proxy: {url: 'sandbox://'}\nkeys: {one: {models: [gpt-4]}}\n")
     watched.run("apply", "--auto-approve")
 
@@ -156,7 +169,7 @@ def test_a_bug_that_holds_a_secret(watched: Watched, front: Front, monkeypatch: 
         raise RuntimeError(MASTER_KEY + next(iter(watched.values)))
 
     monkeypatch.setattr("vkstate.cli.planning.make_plan", broken)
-    for command in (("plan",), ("plan", "--json"), ("apply", "--auto-approve"), ("destroy", "--auto-approve")):
+    for command in (("plan",), ("plan", "-v"), ("plan", "--json"), ("apply", "--auto-approve"), ("destroy", "-v")):
         assert watched.run(*command).code == 1
     watched.check()
 

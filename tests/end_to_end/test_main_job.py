@@ -24,6 +24,7 @@ On sandbox://:
 At most $1,360.00 in all.
 
 Plan: 27 to create, 0 to update, 0 to replace, 0 to delete.
+Fingerprint: DIGITS
 """
 
 
@@ -52,12 +53,12 @@ def test_from_init_to_destroy(workspace: Workspace) -> None:
     assert workspace.ok("validate").stdout == ("vkstate.yaml is valid: 2 single keys, 25 keys in 1 workshop.\n")
 
     plan = workspace.run("plan", "--detailed-exitcode")
-    assert (plan.code, plan.stdout, plan.stderr) == (2, PLAN, NOTE)
-    assert workspace.ok("plan").stdout == PLAN
+    assert (plan.code, plan.told, plan.stderr) == (2, PLAN, NOTE)
+    assert workspace.ok("plan").stdout == plan.stdout
     assert workspace.keys == {}
 
     refused = workspace.run("apply")
-    assert (refused.code, refused.stdout) == (64, PLAN)
+    assert (refused.code, refused.stdout) == (64, plan.stdout)
     assert refused.stderr == NOTE + (
         "error: no terminal to ask on\n"
         "  This changes the proxy, and there is no terminal on which to ask whether it should.\n"
@@ -67,7 +68,7 @@ def test_from_init_to_destroy(workspace: Workspace) -> None:
     assert rows(workspace) == {}
 
     apply = workspace.ok("apply", "--auto-approve")
-    assert apply.stdout == PLAN + "\nApply complete! 27 created, 0 updated, 0 replaced, 0 deleted.\n"
+    assert apply.stdout == plan.stdout + "\nApply complete! 27 created, 0 updated, 0 replaced, 0 deleted.\n"
     workspace.converged()
     assert sorted(workspace.keys) == sorted(workspace.values) == sorted(ALIASES)
     assert {alias: token_of(value) for alias, value in workspace.values.items()} == workspace.tokens

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from tests.executor.fuse import Fuse
 from tests.factories import LINEAGE
-from vkstate.executor.ports import ClosingLine
+from vkstate.executor.ports import ClosingLine, Rescued
 from vkstate.keys import Alias, KeyValue, Recorded, RecordedKey, Token
 
 
@@ -59,11 +59,11 @@ class FakeJournal:
             self.keys = dict(keys)
             self.saves.append(dict(keys))
 
-    def rescue(self, keys: Mapping[Alias, RecordedKey]) -> str:
+    def rescue(self, keys: Mapping[Alias, RecordedKey]) -> Rescued:
         self.threads.add(threading.get_ident())
         with self.fuse.call("journal.rescue"):
             self.rescued = dict(keys)
-            return "/elsewhere/rescued.json"
+            return Rescued("/elsewhere/rescued.json", "mv /elsewhere/rescued.json state.json")
 
     def report(self, lines: Sequence[ClosingLine]) -> None:
         self.threads.add(threading.get_ident())

@@ -379,3 +379,42 @@ def test_a_crash_on_the_way_out_of_a_lost_race(number: int) -> None:
     ours = [row for row in here.proxy.under("a") if row.stamp and row.stamp.lineage == LINEAGE]
     assert len(ours) == (0 if raced else 1)
     assert (theirs.token in here.proxy.rows) is raced
+
+
+def racing(seconds: int) -> World:
+    here = World().want([desired("a")]).has([recorded("a")], [live("a", FULL)])
+    here.proxy.rivals = {"a": foreign("a", created_at=NOW + timedelta(seconds=seconds))}
+    return here.asks(Options(replace=("a",)))
+
+
+def beaten() -> World:
+    """Somebody else takes the alias while the old key makes way, before the new one comes."""
+    return racing(0)
+
+
+def chased() -> World:
+    """Somebody else takes the alias a little later than we."""
+    return racing(60)
+
+
+RACES = [(scene, number) for scene in (beaten, chased) for number in range(len(points(scene)))]
+
+
+@pytest.mark.parametrize(("scene", "number"), RACES)
+def test_a_race_that_a_replacement_is_killed_in_never_ends_both_values(scene: Callable[[], World], number: int) -> None:
+    """However it goes on: the other key stays, or somebody deletes it."""
+    here = scene()
+    here.fuse.blow_at = number
+    with pytest.raises(Killed):
+        here.apply()
+    reopened(here)
+    for _ in range(4):
+        plan = here.plan()
+        if plan.problems:
+            assert [problem.alias for problem in plan.problems] == ["a"]
+            here.proxy.rows.pop(foreign("a").token)
+            plan = here.plan()
+        here.apply(current=plan)
+        here.check()
+        assert [row for row in here.ours if row.token in here.journal.values]
+    here.converged()

@@ -156,6 +156,17 @@ def test_whenever_a_transition_is_stopped_the_next_runs_end_it(here: World, numb
     settled(here).converged()
 
 
+@given(transitions())
+def test_a_refresh_sends_nothing_and_finds_nothing_twice(here: World) -> None:
+    rows = dict(here.proxy.rows)
+    outcome = here.apply(current=here.refresh())
+    assert outcome.complete
+    assert set(here.fuse.calls) <= {"journal.save"}
+    assert here.proxy.rows == rows
+    assert here.refresh().effective == ()
+    here.check_instant()
+
+
 @given(worlds(), st.integers(1, 4))
 def test_applying_converges(here: World, parallelism: int) -> None:
     outcome = here.apply(parallelism=parallelism)

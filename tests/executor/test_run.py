@@ -111,7 +111,7 @@ def test_the_observer_is_told_of_the_end_of_a_run_that_did_not_begin() -> None:
     here = mixed()
     with failing(here, fails(FULL_DISK, "journal.report")), pytest.raises(VkstateError):
         here.apply(observer=watcher)
-    assert watcher.events == ["started 11", "finished adopt", "finished gone", "ended"]
+    assert watcher.events == ["started 11", "finished gone", "finished adopt", "ended"]
 
 
 # -- threads -----------------------------------------------------------------------------------------------------------

@@ -112,9 +112,7 @@ def test_a_state_that_cannot_be_saved_at_the_end_is_put_elsewhere() -> None:
     assert caught.value.detail == (
         "No space left on the device. What the proxy holds now was written to /elsewhere/rescued.json instead."
     )
-    assert caught.value.hint == (
-        "make room or mend the directory, then put /elsewhere/rescued.json in the place of the state file"
-    )
+    assert caught.value.hint == "mv /elsewhere/rescued.json state.json"
     assert here.journal.rescued is not None
     assert {record.status for record in here.journal.rescued.values()} == {Status.READY}
     assert here.journal.keys.keys() > here.journal.rescued.keys()  # the deleted ones are still in the old state

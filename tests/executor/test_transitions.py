@@ -360,6 +360,16 @@ def test_a_refresh_writes_the_state_once_and_sends_nothing() -> None:
     assert here.refresh().effective == ()
 
 
+def test_a_refresh_records_a_key_under_the_alias_of_one_that_it_forgets() -> None:
+    """In whichever order the two stand."""
+    for old, new in (("a", "b"), ("b", "a")):
+        here = World().want([desired(new)])
+        here.has([recorded(old), recorded(new)], [live(new, FULL, name=old, key_id=id_of(old))])
+        assert set(said(here.apply(current=here.refresh())).values()) == {"applied"}
+        assert here.journal.keys == {new: replace(recorded(old), alias=Alias(new))}
+        here.converged()
+
+
 # -- left missing ------------------------------------------------------------------------------------------------------
 
 

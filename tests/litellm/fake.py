@@ -93,6 +93,8 @@ class FakeLiteLLM:
         if (alias := query.get("key_alias")) is not None:
             contains = self.substring and query.get("substring_matching") == "true"
             rows = [one for one in rows if _fits(str(one["key_alias"]), alias, contains)]
+        if (token := query.get("key_hash")) is not None:
+            rows = [one for one in rows if one["token"] == token]
         rows.sort(key=lambda one: (str(one["created_at"]), str(one["token"])), reverse=True)
         size, number = int(query["size"]), int(query["page"])
         shown = rows[(number - 1) * size : number * size]

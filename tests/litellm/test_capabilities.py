@@ -10,7 +10,8 @@ import responses
 from responses import matchers
 
 from tests.litellm.fake import MASTER_KEY, URL, body_of
-from vkstate.attributes import Json
+from tests.litellm.fields import created, updated
+from vkstate.attributes import ATTRIBUTES, Json
 from vkstate.errors import VkstateError
 from vkstate.keys import Capabilities
 from vkstate.litellm.capabilities import (
@@ -45,24 +46,33 @@ def _error(message: str, type_: str = "auth_error") -> Json:
 
 
 @pytest.mark.parametrize(
-    ("known", "able"),
+    ("release", "clears", "fixed"),
     [
-        (("key",), Capabilities(False, False, False)),
-        (("key", "auto_rotate"), Capabilities(True, False, False)),
-        (("key", "auto_rotate", "budget_limits"), Capabilities(True, True, False)),
-        (("key", "auto_rotate", "budget_limits", "soft_budget"), Capabilities(True, True, True)),
+        ("1.72.9", (False, False, False), {"soft_budget"}),
+        ("1.80.17", (True, False, False), {"soft_budget", "organization_id"}),
+        ("1.90.7", (True, True, False), {"soft_budget", "project_id"}),
+        ("1.105.0", (True, True, True), set()),
     ],
-    ids=["1.72", "1.80", "1.90", "1.105"],
 )
 def test_the_fields_that_a_refusal_names_are_what_the_server_can_do(
-    known: tuple[str, ...], able: Capabilities, connection: Connection, answers: responses.RequestsMock
+    release: str,
+    clears: tuple[bool, bool, bool],
+    fixed: set[str],
+    connection: Connection,
+    answers: responses.RequestsMock,
 ) -> None:
-    answers.add("POST", f"{URL}/key/update", json=_invalid(*known), status=422)
-    assert probe(connection) == able
-    nothing_at_all = {"?": "?"}
-    assert body_of(answers.calls[0].request) == dict.fromkeys(
-        ("key", "auto_rotate", "budget_limits", "soft_budget"), nothing_at_all
-    )
+    answers.add("POST", f"{URL}/key/update", json=_invalid(*updated(release)), status=422)
+    unknown = ATTRIBUTES.keys() - created(release) - {"extra"}
+    assert probe(connection) == Capabilities(*clears, fixed=frozenset(fixed), unknown=frozenset(unknown))
+
+
+def test_what_is_asked_has_no_possible_type(connection: Connection, answers: responses.RequestsMock) -> None:
+    answers.add("POST", f"{URL}/key/update", json=_invalid("key"), status=422)
+    probe(connection)
+    asked = body_of(answers.calls[0].request)
+    assert asked.keys() == ATTRIBUTES.keys() - {"key_type", "extra"} | {"key"}
+    assert (asked["key"], asked["max_budget"], asked["models"], asked["blocked"]) == ({"?": "?"},) * 4
+    assert (asked["permissions"], asked["metadata"], asked["model_rpm_limit"]) == ("?",) * 3
 
 
 @pytest.mark.parametrize(("status", "body"), [(404, {"detail": "Not Found"}), (422, {"detail": "no"}), (200, {})])

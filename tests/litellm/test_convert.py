@@ -1,14 +1,14 @@
-"""Rows in our words, and orders as bodies."""
+"""Orders as bodies."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
-from tests.litellm.fake import STAMP, START, row, token_of, value_of
+from tests.litellm.fake import STAMP, START, token_of, value_of
 from vkstate.attributes import Json
 from vkstate.executor.ports import CreateOrder, Sought, UpdateOrder
 from vkstate.expiry import Expiry, Lasting, Never, Until
@@ -17,11 +17,11 @@ from vkstate.litellm.convert import (
     duration,
     generate_body,
     hidden_texts,
-    live_key,
     needs_current,
     touches_metadata,
     update_body,
 )
+from vkstate.litellm.rows import live_key
 from vkstate.litellm.wire import Row
 
 ALIAS = Alias("ws-user1")
@@ -43,107 +43,6 @@ def _update(
     return UpdateOrder(sought, STAMP, assign or {}, frozenset(clear or ()), expiry)
 
 
-def test_a_row_of_v2_in_our_words() -> None:
-    fields = row(
-        "ws-user1",
-        stamp_id="00000000000000a1",
-        spend=1.5,
-        expires="2030-01-04T00:00:00.250000+00:00",
-        models=["gpt-4", "a", "gpt-4"],
-        max_budget=50.0,
-        user_id="user1@example.com",
-        blocked=None,
-        last_active="2030-01-02T00:00:00Z",
-    )
-    metadata: dict[str, Json] = {
-        "cost_center": "4711",
-        "model_rpm_limit": {"gpt-4": 5.0},
-        "vkstate": {
-            "lineage": "lineage-1",
-            "id": "00000000000000a1",
-            "workshop": "ws",
-            "user": "user1",
-            "user_number": 1,
-        },
-    }
-    assert _live({**fields, "metadata": metadata}) == LiveKey(
-        token=token_of("a"),
-        alias="ws-user1",
-        attributes={
-            "user_id": "user1@example.com",
-            "budget_id": None,
-            "models": ["a", "gpt-4"],
-            "max_budget": 50,
-            "blocked": False,
-            "soft_budget": None,
-            "model_rpm_limit": {"gpt-4": 5},
-            "metadata.cost_center": "4711",
-            "metadata.model_rpm_limit": {"gpt-4": 5},
-        },
-        metadata=metadata,
-        stamp=MEMBER,
-        created_at=START,
-        expires_at=datetime(2030, 1, 4, 0, 0, 0, 250_000, tzinfo=UTC),
-        spend=1.5,
-        created_by="default_user_id",
-        key_name="sk-...6789",
-        last_active=datetime(2030, 1, 2, tzinfo=UTC),
-    )
-
-
-@pytest.mark.parametrize(
-    ("fields", "shown"),
-    [
-        ({}, {}),
-        ({"budget_id": None}, {"budget_id": None, "soft_budget": None}),
-        ({"budget_id": "b1"}, {"budget_id": "b1"}),
-        ({"budget_id": "b1", "litellm_budget_table": None}, {"budget_id": "b1"}),
-        (
-            {"budget_id": "b1", "litellm_budget_table": {"soft_budget": 3.0, "max_budget": 9}},
-            {"budget_id": "b1", "soft_budget": 3},
-        ),
-        ({"soft_budget": None}, {}),
-        ({"org_id": "o1"}, {"organization_id": "o1"}),
-        ({"organization_id": "o1"}, {"organization_id": "o1"}),
-        ({"object_permission": None, "object_permission_id": "p"}, {}),
-        (
-            {"object_permission": {"object_permission_id": "p", "mcp_servers": ["x"], "mcp_tool_permissions": None}},
-            {"object_permission.mcp_servers": ["x"]},
-        ),
-        ({"budget_limits": [{"max": 1.0, "reset_at": "x"}]}, {"budget_limits": [{"max": 1}]}),
-        ({"permissions": None, "models": None}, {"permissions": {}, "models": []}),
-        ({"metadata": None}, {}),
-        ({"shiny_new": {"a": 1.0}, "shiny_null": None}, {"extra.shiny_new": {"a": 1}, "extra.shiny_null": None}),
-        ({"shiny_new": 1, "shiny_null": None, "org_id": None}, {"extra.shiny_new": 1, "organization_id": None}),
-        ({"updated_at": "x", "status": "active", "total_spend": 3, "policies": []}, {}),
-        ({"metadata": {"tags": ["b", "a"]}}, {"tags": ["a", "b"], "metadata.tags": ["b", "a"]}),
-    ],
-)  # fmt: skip
-def test_what_a_row_shows(fields: dict[str, Json], shown: dict[str, Json]) -> None:
-    assert _live(fields).attributes == shown
-
-
-@pytest.mark.parametrize(
-    ("mark", "stamp"),
-    [
-        ("hello", None),
-        ({"lineage": "l"}, None),
-        ({"lineage": "l", "id": 7}, None),
-        ({"lineage": "l", "id": "i"}, Stamp("l", "i")),
-        ({"lineage": "l", "id": "i", "workshop": "w"}, Stamp("l", "i")),
-        ({"lineage": "l", "id": "i", "workshop": "w", "user": "u"}, Stamp("l", "i", Member("w", "u"))),
-        ({"lineage": "l", "id": "i", "workshop": "w", "user": "u", "user_number": True},
-         Stamp("l", "i", Member("w", "u"))),
-        ({"lineage": "l", "id": "i", "workshop": "w", "user": "u", "user_number": 3, "more": 1},
-         Stamp("l", "i", Member("w", "u", 3))),
-    ],
-)  # fmt: skip
-def test_the_stamp_of_a_row(mark: Json, stamp: Stamp | None) -> None:
-    live = _live({"metadata": {"vkstate": mark}})
-    assert live.stamp == stamp
-    assert live.attributes == {}
-
-
 def test_the_body_of_a_create() -> None:
     declared: dict[str, Json] = {
         "models": ["gpt-4"],
@@ -155,6 +54,8 @@ def test_the_body_of_a_create() -> None:
         "tpm_limit": 0,
         "soft_budget": 3,
         "model_rpm_limit": {"gpt-4": 5},
+        "enforced_params": ["user"],
+        "enable_prompt_caching": True,
         "tags": [],
         "metadata.cost_center": "4711",
         "metadata.nothing": None,
@@ -170,8 +71,10 @@ def test_the_body_of_a_create() -> None:
         "tpm_limit": 0,
         "soft_budget": 3,
         "model_rpm_limit": {"gpt-4": 5},
+        "enable_prompt_caching": True,
         "shiny": 1,
         "metadata": {
+            "enforced_params": ["user"],
             "cost_center": "4711",
             "nothing": None,
             "vkstate": {
@@ -210,6 +113,7 @@ _METADATA: dict[str, Json] = {
     "theirs": 1,
     "cost_center": "4711",
     "model_rpm_limit": {"gpt-4": 5},
+    "folded": 1,
     "vkstate": {"lineage": "old", "id": "old"},
 }
 _MARK: Json = {"lineage": "lineage-1", "id": "00000000000000a1"}
@@ -239,15 +143,40 @@ _MARK: Json = {"lineage": "lineage-1", "id": "00000000000000a1"}
         ),
         (
             _update({"model_tpm_limit": {"a": 1}}, {"metadata.cost_center", "model_rpm_limit", "metadata.absent"}),
-            {"metadata": {"theirs": 1, "model_tpm_limit": {"a": 1}, "vkstate": _MARK}},
+            {"metadata": {"theirs": 1, "folded": 1, "model_tpm_limit": {"a": 1}, "vkstate": _MARK}},
         ),
         (
             _update({"tags": ["x"]}),
             {"tags": ["x"], "metadata": {**_METADATA, "tags": ["x"], "vkstate": _MARK}},
         ),
         (
-            _update({"tags": []}),
-            {"metadata": {**_METADATA, "tags": [], "vkstate": _MARK}},
+            _update({"tags": [], "model_rpm_limit": {}, "rpm_limit_type": None, "enable_prompt_caching": False}),
+            {"metadata": {"theirs": 1, "cost_center": "4711", "folded": 1, "enable_prompt_caching": False,
+                          "vkstate": _MARK}},
+        ),
+        (
+            _update({"metadata.nothing": None, "metadata.empty": {}}),
+            {"metadata": {**_METADATA, "nothing": None, "empty": {}, "vkstate": _MARK}},
+        ),
+        (
+            _update({"rotation_interval": "60d"}),
+            {"rotation_interval": "60d", "auto_rotate": True},
+        ),
+        (
+            _update({"auto_rotate": True}),
+            {"rotation_interval": "30d", "auto_rotate": True},
+        ),
+        (
+            _update(clear={"auto_rotate", "rotation_interval"}),
+            {"rotation_interval": None, "auto_rotate": False},
+        ),
+        (
+            _update(clear={"extra.folded"}),
+            {"metadata": {**{key: value for key, value in _METADATA.items() if key != "folded"}, "vkstate": _MARK}},
+        ),
+        (
+            _update({"extra.folded": 2, "metadata.cost_center": "1"}),
+            {"folded": 2, "metadata": {**_METADATA, "cost_center": "1", "vkstate": _MARK}},
         ),
         (
             _update({"metadata": {"a": 1}}),
@@ -269,7 +198,7 @@ _MARK: Json = {"lineage": "lineage-1", "id": "00000000000000a1"}
 )  # fmt: skip
 def test_the_body_of_an_update(order: UpdateOrder, body: dict[str, Json]) -> None:
     extras: dict[str, Json] = {"list": [1], "object": {"a": 1}, "flag": True, "text": "x"}
-    current = _live({"metadata": _METADATA, **extras})
+    current = _live({"metadata": _METADATA, "auto_rotate": True, "rotation_interval": "30d", **extras})
     assert update_body(order, current, START) == {"key": token_of("a"), **body}
 
 
@@ -279,9 +208,35 @@ def test_the_current_row_is_read_only_where_it_matters() -> None:
         _update({"metadata.a": 1}),
         _update(clear={"tags"}),
         _update(clear={"extra.a"}),
+        _update({"auto_rotate": True}),
+        _update({"rotation_interval": "30d"}, {"auto_rotate"}),
     ]
-    assert [touches_metadata(order) for order in orders] == [False, True, True, False]
-    assert [needs_current(order) for order in orders] == [False, True, True, True]
+    assert [touches_metadata(order) for order in orders] == [False, True, True, False, False, False]
+    assert [needs_current(order) for order in orders] == [False, True, True, True, True, False]
+
+
+def test_a_rotation_is_only_completed_by_what_the_key_has() -> None:
+    off = _live({"auto_rotate": False, "rotation_interval": None})
+    assert update_body(_update({"rotation_interval": "60d"}), off, START) == {
+        "key": token_of("a"),
+        "rotation_interval": "60d",
+    }
+    assert update_body(_update({"auto_rotate": True}), off, START) == {"key": token_of("a"), "auto_rotate": True}
+
+
+def test_our_mark_alone_is_taken_away() -> None:
+    theirs: dict[str, Json] = {"z": {"b": [1, 2.5, None, "é"], "a": {}}, "a": "", "vkstate2": {"id": "x"}}
+    current = _live({"metadata": {"vkstate": {"lineage": "lineage-1", "id": STAMP.id}, **theirs}})
+    order = replace(_update(clear={"metadata.vkstate"}), stamp=None)
+    body = update_body(order, current, START)
+    assert needs_current(order)
+    assert json.dumps(body) == json.dumps({"key": token_of("a"), "metadata": theirs})
+
+
+def test_a_key_that_is_nobodys_stays_so_when_it_is_changed() -> None:
+    order = replace(_update({"metadata.a": 1}), stamp=None)
+    current = _live({"metadata": {"b": 2, "vkstate": {"lineage": "l", "id": "i"}}})
+    assert update_body(order, current, START)["metadata"] == {"b": 2, "a": 1}
 
 
 def test_what_no_message_may_repeat() -> None:

@@ -9,15 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.litellm.fake import STAMP, START, token_of, value_of
-from vkstate.attributes import ATTRIBUTES, Home, Json, Kind, canonical, flatten
+from vkstate.attributes import ATTRIBUTES, Home, Json, Kind, canonical, flatten, is_clear
 from vkstate.executor.ports import CreateOrder, Sought, UpdateOrder
 from vkstate.expiry import Expiry, Never
 from vkstate.keys import Alias, LiveKey, Member, Stamp
-from vkstate.litellm.convert import (
-    generate_body,
-    live_key,
-    update_body,
-)
+from vkstate.litellm.convert import generate_body, update_body
+from vkstate.litellm.rows import live_key
 from vkstate.litellm.wire import Row
 
 ALIAS = Alias("ws-user1")
@@ -96,8 +93,7 @@ def test_an_update_makes_one_declaration_the_other(before: dict[str, Json], afte
     budget: Json = {"soft_budget": body.pop("soft_budget")} if "soft_budget" in body else stored["litellm_budget_table"]
     shown = _live({**stored, **body, "litellm_budget_table": budget}).attributes
     assert {path: shown.get(path, canonical(path, None)) for path in after} == after
-    empty = {path: ATTRIBUTES[path].empty if path in ATTRIBUTES else None for path in clear}
-    assert {path: shown.get(path, empty[path]) for path in clear} == empty
+    assert [path for path in clear if path in shown and not is_clear(path, shown[path])] == []
 
 
 def _stored(body: dict[str, Json]) -> dict[str, Json]:

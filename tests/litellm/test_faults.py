@@ -136,7 +136,12 @@ CASES = {
     "a gateway's refusal": Case(403, "<html>Forbidden</html>", NotLiteLLM, ""),
     "other json": Case(404, json.dumps({"message": "no Route matched"}), NotLiteLLM, ""),
     "a json list": Case(400, "[]", NotLiteLLM, ""),
-    "enterprise": Case(403, _error(_NO_LICENCE, "bad_request_error", "None", "403"), Refused, _NO_LICENCE),
+    "enterprise": Case(
+        403,
+        _error(_NO_LICENCE, "bad_request_error", "None", "403"),
+        Refused,
+        "This feature is only available for LiteLLM Enterprise users: tags",
+    ),
     "enterprise as 500": Case(
         500,
         _error("Internal Server Error, Invalid model_max_budget: You must have an enterprise license", code="500"),

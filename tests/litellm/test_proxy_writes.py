@@ -85,7 +85,9 @@ class TestCreate:
             (422, "unprocessable", None, Refused),
             (500, "Internal Server Error.", None, AnswerLost),
             (500, "Unsupported duration unit, passed duration: 30", None, AnswerLost),
-            (500, "Organization doesn't exist in db. Organization=nope.", None, AnswerLost),
+            (500, "Internal Server Error, Organization doesn't exist in db. Organization=nope.", None, Refused),
+            (500, "Something is wrong: Organization doesn't exist in db.", None, AnswerLost),
+            (404, "{'error': 'Project not found, project_id=nope'}", None, Refused),
             (502, "bad gateway", None, AnswerLost),
             (503, "later", None, AnswerLost),
             (429, "slow down", None, AnswerLost),
@@ -110,7 +112,9 @@ class TestCreate:
         with pytest.raises(VkstateError) as caught:
             proxy.create(ORDER)
         assert type(caught.value) is outcome
-        words = message.removeprefix("{'error': '").removesuffix("'}").rstrip(".")
+        words = (
+            message.removeprefix("{'error': '").removesuffix("'}").removeprefix("Internal Server Error, ").rstrip(".")
+        )
         assert words in caught.value.detail
         assert [call.request.path_url for call in answers.calls].count("/key/generate") == 1
 
@@ -205,6 +209,27 @@ class TestUpdate:
             "object_permission.mcp_servers": [],
             "max_budget": 8,
         }
+
+    @pytest.mark.parametrize("listed", [True, False])
+    def test_an_object_permission_that_the_answer_leaves_out_is_listed(
+        self, listed: bool, proxy: LiteLLMProxy, answers: responses.RequestsMock
+    ) -> None:
+        held: Json = {"object_permission_id": "p", "agents": ["kept"], "mcp_servers": []}
+        answered = row("a", max_budget=7.0, object_permission=None, object_permission_id="p")
+        answers.add("POST", f"{URL}/key/update", json=answered)
+        keys: list[Json] = [{**answered, "object_permission": held, "org_id": None}] if listed else []
+        query = {"page": "1", "size": "100", "key_hash": token_of("a"), "return_full_object": "true"}
+        answers.add(
+            "GET",
+            f"{URL}/key/list",
+            json={"keys": keys, "total_count": len(keys), "total_pages": len(keys)},
+            match=[matchers.query_param_matcher(query)],
+        )
+        shown = proxy.update(UpdateOrder(SOUGHT, STAMP, {"object_permission.mcp_servers": ["dropped"]})).attributes
+        assert {path: value for path, value in shown.items() if path.startswith("object_permission.")} == (
+            {"object_permission.agents": ["kept"], "object_permission.mcp_servers": []} if listed else {}
+        )
+        assert shown["max_budget"] == 7
 
     @pytest.mark.parametrize(
         ("status", "message", "param"),

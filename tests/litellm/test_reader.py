@@ -33,6 +33,12 @@ def _aliases(names: Iterable[str]) -> list[Alias]:
     return [Alias(name) for name in names]
 
 
+PERMITTING: dict[str, Json] = {
+    "object_permission_id": "p",
+    "object_permission": {"object_permission_id": "p", "mcp_servers": ["s"]},
+}
+
+
 def _names(live: Live) -> set[str | None]:
     return {key.alias for key in live.keys}
 
@@ -79,12 +85,13 @@ class TestSmallProxy:
         self, tokens_in_v2: bool, substring: bool, budgets_in_list: bool, proxy: LiteLLMProxy, fake: FakeLiteLLM
     ) -> None:
         fake.tokens_in_v2, fake.substring, fake.budgets_in_list = tokens_in_v2, substring, budgets_in_list
-        permission: Json = {"object_permission_id": "p", "mcp_servers": ["s"]}
-        fake.add(_own("a", object_permission=permission, object_permission_id="p"))
+        fake.add(_own("a", budget_id=None, **PERMITTING))
         few = read_live(proxy, _known(["a"]), [])
         fake.fill(100)
         many = read_live(proxy, _known(["a"]), [])
-        assert [key.attributes.get("object_permission.mcp_servers") for key in (*few.keys, *many.keys)] == [None, None]
+        one, other = (live.keys[0].attributes for live in (few, many))
+        assert one["object_permission.mcp_servers"] == other["object_permission.mcp_servers"] == ["s"]
+        assert {path: value for path, value in one.items() if path != "organization_id"} == other
 
     def test_an_empty_proxy(
         self, tokens_in_v2: bool, substring: bool, budgets_in_list: bool, proxy: LiteLLMProxy, fake: FakeLiteLLM
@@ -107,6 +114,22 @@ class TestLargeProxy:
         live = read_live(proxy, _known(names), [])
         assert (_names(live), live.total) == (set(names), 6000)
         assert fake.asked == {"list": 1, "info": 2}
+
+    @pytest.mark.parametrize(("foreign", "permitting", "lists"), [(300, 3, 1 + 3), (300, 15, 1 + 3), (900, 15, 1 + 15)])
+    def test_what_object_permissions_hold_is_listed_one_by_one_or_whole(
+        self, tokens_in_v2: bool, substring: bool, budgets_in_list: bool, foreign: int, permitting: int, lists: int,
+        proxy: LiteLLMProxy, fake: FakeLiteLLM,
+    ) -> None:  # fmt: skip
+        fake.tokens_in_v2, fake.substring, fake.budgets_in_list = tokens_in_v2, substring, budgets_in_list
+        fake.fill(foreign)
+        names = [f"u{number}" for number in range(20)]
+        fake.add(*(_own(name, **(PERMITTING if number < permitting else {})) for number, name in enumerate(names)))
+        live = read_live(proxy, _known(names), [])
+        assert {key.alias for key in live.keys if key.attributes.get("object_permission.mcp_servers") == ["s"]} == set(
+            names[:permitting]
+        )
+        assert _names(live) == set(names)
+        assert fake.asked == {"list": lists, "info": 1}
 
     def test_new_aliases_by_what_they_share_where_the_server_can(
         self, tokens_in_v2: bool, substring: bool, budgets_in_list: bool, proxy: LiteLLMProxy, fake: FakeLiteLLM

@@ -44,7 +44,8 @@ class Guard:
     """Watches one project on one proxy.
 
     ``prefix`` is the beginning of every alias that the test uses, on a proxy that others use too. ``valueless`` says
-    that the proxy makes the values itself, so that a lost answer leaves a key that nobody can open.
+    that the proxy makes the values itself, so that a lost answer leaves a key that nobody can open. ``doubled`` are
+    aliases that others have given to a second key.
     """
 
     workspace: Workspace
@@ -52,6 +53,7 @@ class Guard:
     prefix: str = ""
     valueless: bool = False
     others: Mapping[str, Row] = field(default_factory=dict)
+    doubled: Collection[str] = ()
 
     def note_others(self, only: Collection[str]) -> None:
         """Remember the keys of others, which bear these aliases, as they are now."""
@@ -76,9 +78,9 @@ class Guard:
     def _broken(self) -> Iterator[str]:
         rows = self.rows()
         ours = [row for row in rows if lineage_of(row) == self.lineage]
-        recorded = {record["token"]: alias for alias, record in self.workspace.keys.items() if record["token"]}
+        recorded = {record["token"]: alias for alias, record in self.workspace.keys.items() if record.get("token")}
         stored = self.workspace.stored
-        imported = {record["token"] for record in self.workspace.keys.values() if record["origin"] != "created"}
+        imported = {record.get("token") for record in self.workspace.keys.values() if record["origin"] != "created"}
         for row in ours:
             alias, token = row["key_alias"], row["token"]
             if self.valueless and token not in recorded:
@@ -92,7 +94,9 @@ class Guard:
         aliases = Counter(row["key_alias"] for row in rows if row["key_alias"])
         mine = {row["key_alias"] for row in ours}
         yield from (
-            f"{alias} is borne by {count} keys" for alias, count in aliases.items() if count > 1 and alias in mine
+            f"{alias} is borne by {count} keys"
+            for alias, count in aliases.items()
+            if count > 1 and alias in mine and alias not in self.doubled
         )
         now = {row["token"]: steady(row) for row in all_rows(self.proxy)} if self.others else {}
         for token, before in self.others.items():

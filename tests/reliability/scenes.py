@@ -20,7 +20,9 @@ class Stage:
     url: str
     prefix: str = ""
 
-    def configure(self, *, keys: str = "", members: int = MEMBERS, budget: int = 5, name: str = "ws", rest: str = "") -> None:
+    def configure(
+        self, *, keys: str = "", members: int = MEMBERS, budget: int = 5, name: str = "ws", rest: str = ""
+    ) -> None:
         """Write a config with a workshop, two keys and what else is given."""
         workshop = f"workshops:\n  {self.prefix}{name}: {{count: {members}, max_budget: {budget}}}\n" if members else ""
         self.workspace.configure(
@@ -94,7 +96,9 @@ def drifted(stage: Stage) -> None:
 def to_import(stage: Stage) -> None:
     """Keys that others made are declared, to be imported."""
     for number in range(1, MEMBERS + 1):
-        made = stage.proxy.generate({"key_alias": f"{stage.prefix}ws-user{number}", "models": ["gpt-4"], "max_budget": 3})
+        made = stage.proxy.generate(
+            {"key_alias": f"{stage.prefix}ws-user{number}", "models": ["gpt-4"], "max_budget": 3}
+        )
         assert made.status_code == 200, made.text
     stage.configure(rest=f"import: ['{stage.prefix}ws-*']\n")
 

@@ -315,6 +315,25 @@ def test_a_state_that_cannot_be_saved_is_put_beside_it(file: StateFile, path: Pa
     assert path.read_text() == serialise(FIRST)
 
 
+def test_how_a_rescued_state_is_put_in_its_place(file: StateFile, path: Path, tmp_path: Path) -> None:
+    there = tmp_path / "some where" / "vkstate.state.json.errored"
+    move = f"mv '{there}' {path}"
+    assert file.repair(there) == f"make room or mend the directory, then: {move}"
+    path.write_text(serialise(SECOND))
+    with pytest.raises(StateChanged):
+        file.write(FIRST)
+    assert file.repair(there) == f"see what differs: diff {path} '{there}'; where the rescued one is true: {move}"
+    path.unlink()
+    assert file.repair(there) == move
+    target = tmp_path / "target.json"
+    path.symlink_to(target)
+    target.touch()
+    assert file.repair(there).endswith(f"mv '{there}' {target}")
+    path.unlink()
+    path.mkdir()
+    assert file.repair(there) == f"mv {path} {path}.aside && {move}"
+
+
 def test_or_else_among_the_temporary_files(file: StateFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()

@@ -9,7 +9,7 @@ import pytest
 
 from tests.state.faults import faults
 from tests.state.samples import LINEAGE, NOON, PROXY, clock, key, state, value
-from vkstate.executor.ports import ClosingLine, Journal
+from vkstate.executor.ports import ClosingLine, Journal, Rescued
 from vkstate.state.durable import WriteFailed
 from vkstate.state.file import StateFile
 from vkstate.state.journal import FileJournal
@@ -107,9 +107,9 @@ def test_a_save_that_failed_can_be_rescued_or_tried_again(path: Path) -> None:
     with faults(4), pytest.raises(WriteFailed):
         journal.save({ONE.alias: ONE})
     assert journal.state == on_disk(path) == START
-    place = journal.rescue({ONE.alias: ONE})
-    assert place == f"{path}.errored"
-    assert on_disk(Path(place)) == state(ONE, serial=5)
+    rescued = journal.rescue({ONE.alias: ONE})
+    assert rescued == Rescued(f"{path}.errored", f"make room or mend the directory, then: mv {path}.errored {path}")
+    assert on_disk(Path(rescued.place)) == state(ONE, serial=5)
     journal.save({ONE.alias: ONE})
     assert on_disk(path) == state(ONE, serial=5)
 

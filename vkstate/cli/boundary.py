@@ -75,8 +75,21 @@ def guarded(command: Callable[[Sequence[str]], int | None], arguments: Sequence[
     except Exception as error:  # noqa: BLE001 - a bug of ours is said in a sentence, too
         code = _said(_bug(error), arguments)
         if any(argument in ("-v", "--verbose") for argument in arguments):
-            traceback.print_exception(error)
+            print(_trace(error), file=sys.stderr)  # noqa: T201 - the boundary speaks
         return code
+
+
+def _trace(error: BaseException) -> str:
+    """Where an error came from, and what it came of, the first first. The texts of errors may hold secrets: they are
+    left out, and the names of their types and the lines of code have to do.
+    """
+    traces: list[str] = []
+    cause: BaseException | None = error
+    while cause is not None:
+        frames = "".join(traceback.format_tb(cause.__traceback__))
+        traces.append(f"Traceback (most recent call last):\n{frames}{type(cause).__name__}: (text left out)")
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+    return "\n\nThat led to this:\n\n".join(reversed(traces))
 
 
 def _usage(error: Exception, arguments: Sequence[str]) -> int:

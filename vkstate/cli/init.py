@@ -33,9 +33,9 @@ def init(shared: Shared) -> int:
 
 
 def _write_config(project: Project) -> None:
-    from vkstate.state.durable import durable_write
+    from vkstate.state.durable import durable_write, exists
 
-    if project.config_path.exists():
+    if exists(project.config_path):
         say(f"{project.config_path} exists and is left as it is.")
         return
     text = resources.files("vkstate.cli").joinpath("starter.yaml").read_bytes()
@@ -44,10 +44,11 @@ def _write_config(project: Project) -> None:
 
 
 def _write_state(project: Project) -> None:
+    from vkstate.state.durable import exists
     from vkstate.state.file import StateFile
     from vkstate.state.model import State, mint_lineage
 
-    if project.state_path.exists():
+    if exists(project.state_path):
         say(f"{project.state_path} exists and is left as it is (lineage {project.state.lineage}).")
         return
     state = State.empty(mint_lineage())
@@ -57,9 +58,9 @@ def _write_state(project: Project) -> None:
 
 def _ignore(path: Path) -> None:
     """Add what is missing to ``.gitignore``."""
-    from vkstate.state.durable import durable_write, read_file
+    from vkstate.state.durable import durable_write, exists, read_file
 
-    text = read_file(path).data.decode(errors="surrogateescape") if path.exists() else ""
+    text = read_file(path).data.decode(errors="surrogateescape") if exists(path) else ""
     missing = [line for line in IGNORED if line not in text.splitlines()]
     if missing:
         joined = text if not text or text.endswith("\n") else f"{text}\n"

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import ClassVar
 
+from vkstate.attributes import LATER
 from vkstate.cli.project import Project
 from vkstate.cli.terminal import say
+from vkstate.differences import declared_of
 from vkstate.errors import ExitCode, VkstateError
 from vkstate.executor.orders import sought
 from vkstate.keys import Alias, Capabilities, DesiredKey, Live, Member, Recorded, Status
@@ -130,7 +132,8 @@ def _asked(connection: Connection, plan: Plan, *, models: bool) -> tuple[Capabil
         served = served_models(connection)
 
     questions: list[Callable[[], None]] = [lambda: prove_admin(connection)]
-    if plan.of(Action.UPDATE, Action.ADOPT):
+    made = [change.desired for change in plan.of(Action.CREATE, Action.REPLACE) if change.desired]
+    if plan.of(Action.UPDATE, Action.ADOPT) or any(declared_of(key, LATER) for key in made):
         questions.append(ask_abilities)
     if models and any(change.desired for change in plan.changes):
         questions.append(ask_models)

@@ -117,12 +117,17 @@ class Project:
         :param writing: a state that others have changed upstream is refused.
         :raises StateBehind: it is.
         """
-        if self.is_sandbox or not (standing := inspect(self.state_path)):
+        if self.is_sandbox or not (standing := inspect(self.state_path, hidden=self.config.environment)):
             return
         for warning in warnings_of(standing):
             say(f"warning: {warning}")
         if writing:
             refuse_behind(standing)
+        elif standing.behind:
+            say(
+                f"warning: {standing.upstream} has a newer {standing.path}: what others have applied looks like drift "
+                "here. Get it: git pull"
+            )
 
     @cached_property
     def is_sandbox(self) -> bool:

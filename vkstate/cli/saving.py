@@ -14,7 +14,7 @@ from vkstate.cli.wishing import mode_of
 from vkstate.errors import VkstateError
 from vkstate.fingerprint import entries, fingerprint
 from vkstate.plan import Plan
-from vkstate.state.durable import durable_write
+from vkstate.state.durable import durable_write, exists
 from vkstate.targets import Selection
 from vkstate.views.plan_file import NotAPlanFile, PlanOptions, SavedPlan, UnreadablePlan, plan_file_text, read_plan_file
 
@@ -36,7 +36,7 @@ def check_place(path: Path) -> None:
 
     :raises OtherFile: something else stands there.
     """
-    if not path.exists():
+    if not exists(path):
         return
     try:
         usable = path.is_file() and bool(load_saved(path))

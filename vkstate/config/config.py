@@ -41,7 +41,8 @@ class Config:
 
     ``moves`` and ``removed`` are in the config's order; no move leads back to where it began. ``imports`` are targets,
     of which some may be aliases of any form: one that is the alias of a key means that key, whatever it looks like.
-    ``warnings`` are sentences with their places, such as ``vkstate.yaml:3:3: proxy.master_key: …``.
+    ``warnings`` are sentences with their places, such as ``vkstate.yaml:3:3: proxy.master_key: …``. ``environment`` are
+    the names of the environment variables that it refers to: their values may be secrets.
     """
 
     path: Path
@@ -53,3 +54,4 @@ class Config:
     removed: tuple[Removed, ...] = ()
     imports: tuple[str, ...] = ()
     safety: Limits = USUAL
+    environment: frozenset[str] = frozenset()

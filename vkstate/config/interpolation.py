@@ -6,7 +6,7 @@ A value that holds an ``${env.…}`` is tainted: it may be a secret, so that it 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
@@ -42,6 +42,28 @@ class Variable:
 
     text: str | None = field(repr=False)
     tainted: bool = False
+
+
+class Noted(Mapping[str, str]):
+    """An environment that remembers which of its variables were asked for."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._names: set[str] = set()
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset(self._names)
+
+    def __getitem__(self, name: str) -> str:
+        self._names.add(name)
+        return self._environ[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._environ)
+
+    def __len__(self) -> int:
+        return len(self._environ)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from typing import Final
 from vkstate.config.config import Config, ProxySettings
 from vkstate.config.expand import Expansion
 from vkstate.config.imports import import_targets, read_imports
-from vkstate.config.interpolation import Scope
+from vkstate.config.interpolation import Noted, Scope
+from vkstate.config.master_key import variables_of
 from vkstate.config.moved import moves_of
 from vkstate.config.places import ConfigError, Located, Problems, Where
 from vkstate.config.proxy import MASTER_KEY_PATH, proxy_settings
@@ -40,13 +41,14 @@ def load(path: Path, *, variables: Mapping[str, str], environ: Mapping[str, str]
     :raises ConfigError: with every problem that was found, by place.
     """
     problems = Problems(str(path))
+    seen = Noted(environ)
     if text is None:
         text = read_text(path, hint="vkstate init, or name the config: --config FILE")
     raw = parse(text.removeprefix("\ufeff"), problems.file)
     if not isinstance(raw, RawMapping):
         nothing = Located(_start(raw, problems.file), _not_a_config(raw))
         raise ConfigError([nothing], hint="vkstate init, in an empty directory, writes a config to begin with")
-    root = _tree(raw, variables, environ, problems)
+    root = _tree(raw, variables, seen, problems)
     warnings: list[str] = []
     proxy = _proxy(root, path.parent, problems, warnings)
     asked = read_imports(root.children.get("import"), problems)
@@ -58,7 +60,18 @@ def load(path: Path, *, variables: Mapping[str, str], environ: Mapping[str, str]
     limits = _limits(root.children.get("safety"), problems)
     problems.raise_if_any()
     assert proxy is not None  # noqa: S101 - a section that is not valid is a problem
-    return Config(path, path.parent, proxy, expansion.keys, tuple(warnings), moves, removed, imports, limits)
+    return Config(
+        path,
+        path.parent,
+        proxy,
+        expansion.keys,
+        tuple(warnings),
+        moves,
+        removed,
+        imports,
+        limits,
+        seen.names | variables_of(proxy.master_key),
+    )
 
 
 def _start(raw: Raw | None, file: str) -> Where:

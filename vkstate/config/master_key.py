@@ -73,6 +73,12 @@ MasterKeySource: TypeAlias = FromText | FromFile | FromCommand | FromKubernetes
 DEFAULT_SOURCE: Final = FromText((EnvironmentRef(DEFAULT_VARIABLE),))
 
 
+def variables_of(source: MasterKeySource) -> frozenset[str]:
+    """The environment variables that hold the master key, or a part of it."""
+    parts = source.parts if isinstance(source, FromText) else ()
+    return frozenset(part.name for part in parts if isinstance(part, EnvironmentRef))
+
+
 def resolve_master_key(source: MasterKeySource, *, environ: Mapping[str, str], directory: Path) -> SecretStr:
     """The master key.
 

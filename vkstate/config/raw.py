@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Final, TypeAlias
+
+LARGEST: Final = 200_000
+"""How many values a config may hold, aliases counted each time that they are used."""
 
 
 @dataclass(slots=True)

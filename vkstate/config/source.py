@@ -27,7 +27,7 @@ from ruamel.yaml.events import (
 from ruamel.yaml.reader import ReaderError
 
 from vkstate.config.places import ConfigError, ConfigMissing, Located, Where
-from vkstate.config.raw import Raw, RawList, RawMapping, RawScalar
+from vkstate.config.raw import LARGEST, Raw, RawList, RawMapping, RawScalar
 from vkstate.config.scalars import NULLS
 from vkstate.config.syntax import conflict_marker, explain
 
@@ -100,6 +100,7 @@ class _Reader:
         self.column = 1
         self._anchors: dict[str, Raw | None] = {}
         self._depth = 0
+        self._merges = 0
 
     def error(self, sentence: str, line: int, column: int) -> ConfigError:
         problem = Located(Where(self.file, line, column), sentence)
@@ -171,10 +172,17 @@ class _Reader:
             value = self._value(next(events), events)
             if isinstance(name, RawScalar) and name.plain and name.text == _MERGE:
                 for merged in self._merged(value, *at):
+                    self._count_merges(len(merged.entries) + len(merged.merged), *at)
                     mapping.merged += merged.entries + merged.merged
             else:
                 mapping.entries.append((name, value))
         return mapping
+
+    def _count_merges(self, more: int, line: int, column: int) -> None:
+        """Refuse merges of merges that double what they hold at each step."""
+        self._merges += more
+        if self._merges > LARGEST:
+            raise self.error(f"<< has merged more than {LARGEST} values by here", line, column)
 
     def _merged(self, value: Raw, line: int, column: int) -> list[RawMapping]:
         values = value.items if isinstance(value, RawList) else [value]

@@ -14,11 +14,8 @@ from typing import Final
 from vkstate.attributes import Json
 from vkstate.config.interpolation import EnvironmentRef, Filled, Part, Scope, VariableRef, fill, is_literal, parts_of
 from vkstate.config.places import ConfigError, Located, Problems, Where, child_path, looks_like_key
-from vkstate.config.raw import Raw, RawList, RawMapping, RawScalar
+from vkstate.config.raw import LARGEST, Raw, RawList, RawMapping, RawScalar
 from vkstate.config.scalars import Scalar, resolve
-
-LARGEST: Final = 200_000
-"""How many values a config may hold, aliases counted each time that they are used."""
 
 LOOKS_LIKE_KEY: Final = (
     "this looks like a key value, and none may stand in a config: revoke it if anybody else has seen it, and write "

@@ -143,15 +143,14 @@ class Ledger:
 
     def _rescued(self, error: VkstateError) -> StateNotSaved:
         try:
-            place = self._journal.rescue(self._records)
+            rescued = self._journal.rescue(self._records)
         except VkstateError as second:
             return StateNotSaved(
                 f"{error.detail} Nor could it be written elsewhere: {second.detail}",
                 hint="make room or mend the directory, then run the same command again: it settles what is pending",
             )
         return StateNotSaved(
-            f"{error.detail} What the proxy holds now was written to {place} instead.",
-            hint=f"make room or mend the directory, then put {place} in the place of the state file",
+            f"{error.detail} What the proxy holds now was written to {rescued.place} instead.", hint=rescued.hint
         )
 
     def keep_value(self, alias: Alias, value: KeyValue) -> None:

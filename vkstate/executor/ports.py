@@ -154,6 +154,14 @@ class ClosingLine:
     expires_at: datetime | None
 
 
+@dataclass(frozen=True)
+class Rescued:
+    """Where a state is that could not be saved, and the hint by which people put it in its place."""
+
+    place: str
+    hint: str
+
+
 class Journal(Protocol):
     """State, secret store and reports on this machine: every call is durable when it returns. One thread calls it."""
 
@@ -169,8 +177,8 @@ class Journal(Protocol):
     def save(self, keys: Mapping[Alias, RecordedKey]) -> None:
         """Write the state with exactly these keys. The serial rises once a run; an unchanged state is not written."""
 
-    def rescue(self, keys: Mapping[Alias, RecordedKey]) -> str:
-        """Where the state could not be saved: write it to another place, and return that place."""
+    def rescue(self, keys: Mapping[Alias, RecordedKey]) -> Rescued:
+        """Where the state could not be saved: write it to another place, and say which."""
 
     def report(self, lines: Sequence[ClosingLine]) -> None:
         """Keep the closing report of keys that are about to be deleted."""

@@ -152,7 +152,8 @@ class _Run:
         yield from self.creates.tasks(replaced=self.deletes.delete_now)
 
     def _record_only(self, changes: Sequence[Change]) -> None:
-        for change in changes:
+        """What is forgotten goes first: its alias may be what another key is recorded under from now on."""
+        for change in sorted(changes, key=lambda change: change.action is not Action.FORGET):
             match change.action:
                 case _ if change.becomes is not None:
                     self.ledger.settle(change, change.becomes)

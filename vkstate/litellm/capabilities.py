@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from vkstate.attributes import Json
+from vkstate.attributes import ATTRIBUTES, Attribute, Json, Kind
 from vkstate.errors import VkstateError
 from vkstate.keys import Capabilities
 from vkstate.litellm.client import Connection
@@ -15,10 +15,14 @@ from vkstate.litellm.errors import BadAnswer, NoDatabase, NotAdmin, NotLiteLLM, 
 from vkstate.litellm.faults import fault_of
 from vkstate.litellm.wire import ModelList, OpenApi, Version, parse
 
-_NO_TYPE_AT_ALL: Final[Json] = {"?": "?"}
-"""A value that no field of ``/key/update`` accepts."""
+_PROBED: Final = {
+    attribute.name: attribute for attribute in ATTRIBUTES.values() if attribute.updatable and attribute.name != "extra"
+}
+"""The attributes that ``/key/update`` has a field for, in this or that version."""
 
-_PROBED: Final = ("key", "auto_rotate", "budget_limits", "soft_budget")
+_GIVEN_ONCE: Final = {"soft_budget": "key", "organization_id": "auto_rotate", "project_id": "budget_limits"}
+"""Attributes that ``/key/generate`` knew before ``/key/update`` did, each with a field that came together with it (of
+1.72, 1.80 and 1.90)."""
 
 
 def probe(connection: Connection) -> Capabilities:
@@ -31,17 +35,28 @@ def probe(connection: Connection) -> Capabilities:
 
     Where a gateway answers in the server's place, everything counts as possible: every write is read back anyway.
     """
-    answer = connection.exchange("POST", "/key/update", body=dict.fromkeys(_PROBED, _NO_TYPE_AT_ALL))
+    answer = connection.exchange("POST", "/key/update", body={"key": _impossible(None)} | _IMPOSSIBLE)
     if answer.status in (401, 403) or answer.status >= 500:
         raise connection.verdict(answer)
     known = {place[1] for place in fault_of(answer).invalid if len(place) > 1}
     if answer.status != 422 or not known:
         return Capabilities()
+    fixed = frozenset(name for name, mark in _GIVEN_ONCE.items() if mark in known and name not in known)
     return Capabilities(
         clear_expiry="auto_rotate" in known,
         clear_budget_duration="budget_limits" in known,
         update_soft_budget="soft_budget" in known,
+        fixed=fixed,
+        unknown=frozenset(_PROBED.keys() - known - fixed | (set() if "auto_rotate" in known else {"key_type"})),
     )
+
+
+def _impossible(attribute: Attribute | None) -> Json:
+    """A value that no field for the attribute accepts, or none at all."""
+    return "?" if attribute and attribute.kind in (Kind.OBJECT, Kind.OPEN) else {"?": "?"}
+
+
+_IMPOSSIBLE: Final = {name: _impossible(attribute) for name, attribute in _PROBED.items()}
 
 
 def searches_by_prefix(connection: Connection) -> bool:
@@ -153,5 +168,5 @@ def _version(connection: Connection) -> tuple[str | None, VkstateError | None]:
 def _alive(body: bytes) -> bool:
     try:
         return bool(json.loads(body) == "I'm alive!")
-    except ValueError:
+    except (ValueError, RecursionError):
         return False

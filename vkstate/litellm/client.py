@@ -163,7 +163,7 @@ class Connection:
         :param secrets: texts in the request's body that no message may show.
         """
         fault = fault_of(answer)
-        words = self.redaction.excerpt(fault.message, secrets)
+        words = self.redaction.excerpt(fault.sentence, secrets)
         return Verdict(f"{answer.request.method} {self.url}{answer.request.path}", fault, words, self.database).error()
 
     def exchange(
@@ -252,7 +252,7 @@ class Connection:
         try:
             answer = self._send(Request("GET", "/health/readiness"), self._timeout)
             body: Json = jsons.loads(answer.body)
-        except (VkstateError, ValueError):
+        except (VkstateError, ValueError, RecursionError):
             return None
         if not isinstance(body, dict):
             return None

@@ -15,6 +15,9 @@ from typing import Final
 _STALE: Final = timedelta(seconds=2.2)
 """How far behind the server's clock a ``Date`` header may be: whole seconds, refreshed once a second."""
 
+_YEARS: Final = range(1970, 9000)
+"""From the first year that computers count to one from which every duration still ends within the calendar."""
+
 
 class ServerClock:
     """The difference between the server's clock and ours. May be used by several threads."""
@@ -50,9 +53,11 @@ class ServerClock:
 
 
 def parse_http_date(text: str) -> datetime | None:
-    """The instant of an HTTP date, or None where it is none."""
+    """The instant of an HTTP date, or None where it is none, or where no clock in use can show it."""
     try:
         instant = parsedate_to_datetime(text)
     except (ValueError, TypeError):
+        return None
+    if instant.year not in _YEARS:
         return None
     return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)

@@ -24,6 +24,16 @@ _UNKNOWN_KEY: Final = re.compile(
 )
 _NOT_ADMIN: Final = re.compile(r"(?i)only proxy admin|user not allowed to access this route|no 'user_id' is associated")
 _ENTERPRISE: Final = re.compile(r"(?i)litellm enterprise|enterprise license|enterprise feature")
+_REFERENCES: Final = {
+    "team_id": re.compile(r"Team doesn't exist in db"),
+    "organization_id": re.compile(r"Organization doesn't exist in db"),
+    "project_id": re.compile(r"Project not found"),
+    "budget_id": re.compile(r"Foreign key constraint failed on the field: `LiteLLM_VerificationToken_budget_id_fkey"),
+    "end_user_budget_id": re.compile(r"end_user_budget_id=.* does not match any budget", re.DOTALL),
+}
+"""By attribute, how LiteLLM says that what it names does not exist; said before anything is written."""
+_TRIAL: Final = re.compile(r"(?s)(?<=\.)\s*You must be a LiteLLM Enterprise user.*")
+"""What LiteLLM says after the sentence that names what it sells."""
 _PREFIX: Final = re.compile(r"^(?:(?:Internal Server Error, |Authentication Error[,:-]? ?(?:- )?))+")
 
 
@@ -38,6 +48,11 @@ class Fault:
     api: bool = True
     invalid: tuple[tuple[str, ...], ...] = ()
     """The places that a validation error (422) names, as ``("body", "soft_budget")``."""
+
+    @property
+    def sentence(self) -> str:
+        """The message as far as it is about what was asked."""
+        return _TRIAL.sub("", self.message)
 
     @property
     def no_database(self) -> bool:
@@ -77,25 +92,42 @@ class Fault:
         """Whether LiteLLM keeps what was asked for its Enterprise licence; said before anything is written."""
         return bool(_ENTERPRISE.search(self.message))
 
+    @property
+    def reference(self) -> str | None:
+        """The attribute that names something which does not exist on the proxy."""
+        return next((name for name, words in _REFERENCES.items() if words.match(self.message)), None)
+
+    @property
+    def bare(self) -> bool:
+        """Whether this is all that ``/key/generate`` says of what its database refuses (1.72 to 1.105)."""
+        return self.status == 500 and self.message == "Internal Server Error."
+
 
 def fault_of(answer: Answer) -> Fault:
     """The fault that an answer other than 2xx tells of."""
     text = answer.body.decode("utf-8", errors="replace").strip()
     try:
+        return _fault(answer.status, text)
+    except RecursionError:  # nested deeper than anybody means it
+        return Fault(answer.status, text, api=False)
+
+
+def _fault(status: int, text: str) -> Fault:
+    try:
         body: Json = json.loads(text)
     except ValueError:
-        return Fault(answer.status, "" if text.startswith("<") else text, api=text == "Internal Server Error")
+        return Fault(status, "" if text.startswith("<") else text, api=text == "Internal Server Error")
     if not isinstance(body, dict):
-        return Fault(answer.status, text, api=False)
+        return Fault(status, text, api=False)
     error, detail = body.get("error"), body.get("detail")
     if isinstance(error, dict):
         message = _unwrapped(error.get("message"))
-        return Fault(answer.status, _PREFIX.sub("", message), _word(error.get("type")), _word(error.get("param")))
+        return Fault(status, _PREFIX.sub("", message), _word(error.get("type")), _word(error.get("param")))
     if isinstance(detail, list):
-        return _validation(answer.status, detail)
+        return _validation(status, detail)
     if detail is not None or isinstance(error, str):
-        return Fault(answer.status, _unwrapped(detail if detail is not None else error))
-    return Fault(answer.status, text, api=False)
+        return Fault(status, _unwrapped(detail if detail is not None else error))
+    return Fault(status, text, api=False)
 
 
 def _validation(status: int, detail: list[Json]) -> Fault:
@@ -116,9 +148,13 @@ def _unwrapped(value: Json) -> str:
     """A message; where it is the Python text of an object (``"{'error': 'No keys found'}"``), the words inside."""
     if isinstance(value, str) and value.startswith("{"):
         try:
-            value = ast.literal_eval(value)
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
-            return str(value)
+            return _words_in(ast.literal_eval(value))
+        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+            return value  # it only looks like one
+    return _words_in(value)
+
+
+def _words_in(value: Json) -> str:
     if isinstance(value, dict):
         inner = value.get("error") or value.get("message")
         return _unwrapped(inner) if inner is not None else json.dumps(value)

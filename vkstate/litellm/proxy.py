@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -25,15 +24,15 @@ from vkstate.executor.ports import (
 )
 from vkstate.keys import Alias, KeyValue, LiveKey, Token
 from vkstate.litellm.client import PARALLELISM, Connection
-from vkstate.litellm.convert import generate_body, hidden_texts, live_key, needs_current, update_body
+from vkstate.litellm.convert import generate_body, hidden_texts, needs_current, update_body
 from vkstate.litellm.errors import BadAnswer, NoAnswer, NoDatabase, NotLiteLLM, ServerFault
 from vkstate.litellm.faults import fault_of
-from vkstate.litellm.listing import PAGE, Page, read_one, read_page, read_rows
+from vkstate.litellm.listing import PAGE, Page, read_listed, read_one, read_page
+from vkstate.litellm.matching import Found, find_keys
+from vkstate.litellm.refusals import explained, unknown
+from vkstate.litellm.rows import live_key, permits
 from vkstate.litellm.transport import Answer
-from vkstate.litellm.wire import Generated, Row, parse
-
-BATCH: Final = 500
-"""Keys a ``/v2/key/info`` request: 0.2 to 0.3 s."""
+from vkstate.litellm.wire import BudgetRows, Generated, Row, TeamPage, parse
 
 _CLOCK_TOLERANCE: Final = timedelta(seconds=2)
 _DELETE_TIMEOUT: Final = 60.0
@@ -57,6 +56,7 @@ class LiteLLMProxy:
     def __init__(self, connection: Connection, *, parallelism: int = PARALLELISM) -> None:
         self.connection = connection
         self.parallelism = parallelism
+        self._teams: dict[str, bool] = {}
 
     def __repr__(self) -> str:
         return f"LiteLLMProxy({self.connection.url!r})"
@@ -68,41 +68,64 @@ class LiteLLMProxy:
     def create(self, order: CreateOrder) -> KeyValue | None:
         """``POST /key/generate``, once. See :meth:`vkstate.executor.ports.Proxy.create`.
 
-        A 500 is an answer lost even where it is LiteLLM's way to refuse bad input (an unknown ``budget_id``): its words
-        are kept, and reading back decides.
+        A 500 is an answer lost even where it is LiteLLM's way to refuse bad input: its words are kept, and reading back
+        decides. A team is looked up first: LiteLLM makes a key for one that does not exist (1.72 to 1.105), and from
+        1.90 on never changes it again.
         """
+        team = order.declared.get("team_id")
+        if isinstance(team, str) and not self._has_team(team):
+            detail, hint = unknown("team_id", order.alias)
+            raise Refused(detail, hint=hint)
         body = generate_body(order, self.now())
         with _answer_or_lost():
             answer = self.connection.exchange("POST", "/key/generate", body=body, repeat=False)
         if answer.status >= 300:
-            raise self._refusal(answer, hidden_texts(body, order.sensitive))
+            raise self._refusal(answer, order.alias, body, hidden_texts(body, order.sensitive))
         try:
             made = KeyValue(parse(Generated, answer, self.connection.url).key.get_secret_value())
         except (BadAnswer, NotLiteLLM) as error:
             raise AnswerLost(error.detail, hint=error.hint) from error
         return None if order.value and made.token == order.value.token else made
 
-    def _refusal(self, answer: Answer, secrets: Sequence[str]) -> VkstateError:
+    def _refusal(self, answer: Answer, alias: Alias, body: Mapping[str, Json], secrets: Sequence[str]) -> VkstateError:
         fault = fault_of(answer)
-        error = self.connection.verdict(answer, secrets)
+        error = explained(self.connection.verdict(answer, secrets), fault, alias, body)
         if fault.alias_taken:
             return AliasTaken(error.detail, hint=error.hint)
         if fault.client_values_refused:
             return ClientValuesRefused(error.detail, hint=error.hint)
-        unclear = isinstance(error, Refused) and not fault.enterprise and answer.status not in _SURELY_NOT_DONE
+        if fault.bare and self._lacks_budget(body.get("budget_id")):
+            detail, hint = unknown("budget_id", alias)
+            return Refused(detail, hint=hint)
+        told = fault.enterprise or fault.reference or answer.status in _SURELY_NOT_DONE
+        unclear = isinstance(error, Refused) and not told
         return AnswerLost(error.detail, hint=error.hint) if unclear or isinstance(error, _PASSING) else error
+
+    def _has_team(self, team_id: str) -> bool:
+        """Whether a team exists, asked once (``/v2/team/list``, 1.72 to 1.105); True where that cannot be told."""
+        if team_id not in self._teams:
+            answer = self.connection.exchange("GET", "/v2/team/list", params={"team_id": team_id, "page_size": "1"})
+            found = parse(TeamPage, answer, self.connection.url).total > 0 if answer.status < 300 else True
+            self._teams[team_id] = found
+        return self._teams[team_id]
+
+    def _lacks_budget(self, budget_id: Json) -> bool:
+        """Whether a budget surely does not exist (``/budget/info``, 1.72 to 1.105)."""
+        if not isinstance(budget_id, str):
+            return False
+        answer = self.connection.exchange("POST", "/budget/info", body={"budgets": [budget_id]})
+        return answer.status < 300 and not parse(BudgetRows, answer, self.connection.url).root
 
     def update(self, order: UpdateOrder) -> LiveKey:
         """``POST /key/update``, and the key as its answer shows it. See :meth:`vkstate.executor.ports.Proxy.update`."""
         token = order.sought.token
         current = self._current(order) if needs_current(order) else None
-        secrets: list[str] = []
+        sent: dict[str, Json] = {}
 
         def body() -> Mapping[str, Json]:
             """Made anew for each attempt: a duration counts from the moment of sending."""
-            made = update_body(order, current, self.now())
-            secrets[:] = hidden_texts(made, order.sensitive)
-            return made
+            sent.update(update_body(order, current, self.now()))
+            return sent
 
         with _answer_or_lost():
             answer = self.connection.exchange("POST", "/key/update", body=body)
@@ -110,22 +133,31 @@ class LiteLLMProxy:
             fault = fault_of(answer)
             if fault.no_such_key:
                 raise _gone(order)
-            error = self.connection.verdict(answer, secrets)
+            error = self.connection.verdict(answer, hidden_texts(sent, order.sensitive))
             if fault.alias_taken:
                 raise AliasTaken(error.detail, hint=error.hint)
+            error = explained(error, fault, order.sought.alias, sent)
             raise AnswerLost(error.detail, hint=error.hint) if isinstance(error, ServerFault) else error
         row = self._answered_row(answer)
         if row is None:
             return self._current(order)
         answered = live_key(row, token)
-        if not _blind(order, row):
-            return answered
-        again = self._current(order)  # which lacks what only the answer shows, such as object_permission
-        return replace(again, attributes={**answered.attributes, **again.attributes})
+        attributes = dict(answered.attributes)
+        if _touches("soft_budget", order) and not row.complete:
+            attributes |= self._current(order).attributes  # the answer never holds the budget row (1.72 to 1.105)
+        if _touches("object_permission", order) and row.permits_unseen:
+            attributes |= permits(read_listed(self.connection, token))
+        return replace(answered, attributes=attributes)
 
     def _answered_row(self, answer: Answer) -> Row | None:
-        """The row in the answer of an update, or None where it holds none."""
+        """The row in the answer of an update, or None where it holds none.
+
+        :raises AnswerLost: it does not even name a key, as LiteLLM's always does: somebody else answered.
+        """
         row = parse(Row, answer, self.connection.url)
+        if row.token is None and "key" not in row.__pydantic_extra__:
+            what = f"{answer.request.method} {self.connection.url}{answer.request.path}"
+            raise AnswerLost(f"{what} was answered, but not by LiteLLM.", hint="run vkstate apply again")
         return row if "models" in row.model_fields_set else None
 
     def _current(self, order: UpdateOrder) -> LiveKey:
@@ -149,27 +181,12 @@ class LiteLLMProxy:
             raise AnswerLost(error.detail, hint=error.hint) if isinstance(error, _PASSING) else error
 
     def find(self, sought: Collection[Sought]) -> Mapping[Token, LiveKey]:
-        """Those of the sought keys that exist now, by ``/v2/key/info``, 500 a request.
+        """Those of the sought keys that exist now, by ``/v2/key/info``, 500 a request."""
+        return self.look_up(sought).keys
 
-        Rows come without their token from 1.90 on. Such a row is matched by our id in its metadata and its alias
-        together, where both sides are unique; for rows that cannot be matched so (renamed, metadata wiped) the keys
-        that are left are asked for one by one, which needs no matching.
-        """
-        wanted = list(sought)
-        batches = [wanted[start : start + BATCH] for start in range(0, len(wanted), BATCH)]
-        found: dict[Token, LiveKey] = {}
-        for batch in self.connection.each(self._find_batch, batches, self.parallelism):
-            found |= batch
-        return found
-
-    def _find_batch(self, sought: Sequence[Sought]) -> dict[Token, LiveKey]:
-        rows = read_rows(self.connection, [one.token for one in sought])
-        found, unmatched = _matched(sought, rows)
-        if not unmatched:
-            return found
-        left = [one.token for one in sought if one.token not in found]
-        keys = self.connection.each(lambda token: read_one(self.connection, token), left, self.parallelism)
-        return found | {key.token: key for key in keys if key}
+    def look_up(self, sought: Collection[Sought]) -> Found:
+        """As :meth:`find`, and which of them have an object permission that these rows do not show."""
+        return find_keys(self.connection, sought, self.parallelism)
 
     def find_alias(self, alias: Alias) -> tuple[LiveKey, ...]:
         """Every key that bears exactly this alias now, by ``/key/list?key_alias=``; filtered here once more."""
@@ -177,9 +194,10 @@ class LiteLLMProxy:
         number = 1
         while True:
             page = read_page(self.connection, number, {"key_alias": alias})
-            found |= {key.token: key for key in page.keys if key.alias == alias}
-            if number >= page.pages or not page.keys:
-                return tuple(found.values())
+            new = {key.token: key for key in page.keys if key.token not in found}
+            found |= new
+            if number >= page.pages or not new:
+                return tuple(key for key in found.values() if key.alias == alias)
             number += 1
 
     def newest(self, since: datetime, most: int, expected: int = 0) -> Newest:
@@ -220,37 +238,8 @@ class LiteLLMProxy:
         return read_page(self.connection, number)
 
 
-def _matched(sought: Sequence[Sought], rows: Sequence[Row]) -> tuple[dict[Token, LiveKey], bool]:
-    """The rows that are surely one of the sought keys, by token; and whether there are rows left over."""
-    asked = {one.token: one for one in sought}
-    by_mark = Counter((one.id, one.alias) for one in sought)
-    token_of = {(one.id, str(one.alias)): one.token for one in sought if by_mark[one.id, one.alias] == 1}
-    keys = [live_key(row, Token(row.token or "")) for row in rows]
-    rows_by_mark = Counter(mark for key in keys if (mark := _mark(key)))
-    found: dict[Token, LiveKey] = {}
-    unmatched = False
-    for key in keys:
-        if key.token:
-            if key.token in asked:
-                found[key.token] = key
-            continue
-        mark = _mark(key)
-        token = token_of.get(mark) if mark and rows_by_mark[mark] == 1 else None
-        if token is None:
-            unmatched = True
-        else:
-            found[token] = replace(key, token=token)
-    return found, unmatched
-
-
-def _mark(key: LiveKey) -> tuple[str, str] | None:
-    """What tells a row without its token: our id and the alias."""
-    return (key.stamp.id, key.alias) if key.stamp and key.alias is not None else None
-
-
-def _blind(order: UpdateOrder, row: Row) -> bool:
-    """Whether the answer cannot show what was asked: it never holds the budget row (1.72 to 1.105)."""
-    return "soft_budget" in {*order.assign, *order.clear} and not row.complete
+def _touches(name: str, order: UpdateOrder) -> bool:
+    return any(path.partition(".")[0] == name for path in (*order.assign, *order.clear))
 
 
 def _gone(order: UpdateOrder) -> Refused:

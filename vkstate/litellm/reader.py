@@ -23,7 +23,7 @@ from vkstate.executor.ports import Sought
 from vkstate.keys import Alias, Live, LiveKey, Token
 from vkstate.litellm.capabilities import searches_by_prefix
 from vkstate.litellm.client import PARALLELISM
-from vkstate.litellm.listing import Page, read_listed, read_page
+from vkstate.litellm.listing import PAGE, Page, read_listed, read_page
 from vkstate.litellm.matching import Found
 from vkstate.litellm.proxy import LiteLLMProxy
 from vkstate.litellm.rows import permits
@@ -208,6 +208,9 @@ class _Reading:
     def _add_listing(self, first: Page, filters: Mapping[str, str] | None = None) -> bool:
         """Add all rows that the filters admit, by pages in parallel; False where the listing stayed incomplete."""
         for _ in range(_LISTINGS):
+            if first.pages > 1 and len(first.keys) < PAGE:
+                first = read_page(self.proxy.connection, 1, filters)
+                continue
             numbers = range(2, first.pages + 1)
             rest = self.proxy.connection.each(
                 lambda number: read_page(self.proxy.connection, number, filters), numbers, self.parallelism

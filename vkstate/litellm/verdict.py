@@ -50,11 +50,12 @@ class Verdict:
         """What words alone do not tell: a database that is away shows as 400, 401 or 500, with a driver's words."""
         status = self.fault.status
         away = status in (400, 401) or status >= 500
-        if away and not self.fault.enterprise and not self.fault.alias_taken and self.database() is False:
+        certain = self.fault.enterprise or self.fault.alias_taken or self.fault.reference
+        if away and not certain and self.database() is False:
             return self._no_database()
         if status == 401 and not self.fault.no_such_key:
             return self._credential()
-        if status >= 500 and not self.fault.enterprise:
+        if status >= 500 and not certain:
             return ServerFault(f"{self.what}: {self._said()}", hint="try again; then look at the proxy's log")
         if status == 429:
             return ServerFault(f"{self.what}: too many requests. {self._said()}", hint="try again in a while")
@@ -98,8 +99,12 @@ def not_json(what: str) -> NotLiteLLM:
 
 def redirected(base_url: str, answer: Answer) -> Redirected:
     """A redirect, with the url to write instead. Its query and user are left out: they may be secrets."""
-    location = urlsplit(urljoin(base_url + answer.request.path, answer.headers.get("Location", "")))
-    port = f":{location.port}" if location.port else ""
+    asked = base_url + answer.request.path
+    try:
+        location = urlsplit(urljoin(asked, answer.headers.get("Location", "")))
+        port = f":{location.port}" if location.port else ""
+    except ValueError:
+        return Redirected(f"{answer.request.method} {asked} leads to what is no url ({answer.status}).", hint=_CHECK)
     target = f"{location.scheme}://{location.hostname or ''}{port}{location.path}"
     base = target.removesuffix(answer.request.path)
     known = base != target and base.rstrip("/") != base_url

@@ -2,7 +2,7 @@
 
 Strict: a known field of the wrong type is an impossible shape, and fails loudly as
 :class:`~vkstate.litellm.errors.BadAnswer`. Fields that a newer LiteLLM adds are kept. What a field means is decided in
-``vkstate.litellm.convert`` alone.
+``vkstate.litellm.rows`` alone.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 from datetime import UTC, datetime
 from typing import Annotated, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, RootModel, SecretStr, ValidationError
 
 from vkstate.litellm.errors import BadAnswer
 from vkstate.litellm.transport import Answer
@@ -20,7 +20,10 @@ from vkstate.litellm.verdict import not_json
 
 def _utc_ms(instant: datetime) -> datetime:
     """In UTC, truncated to milliseconds: LiteLLM stores milliseconds, and answers a create with microseconds."""
-    utc = instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+    try:
+        utc = instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("it lies outside the years 1 to 9999 in UTC") from None
     return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
 
 
@@ -33,7 +36,7 @@ Texts = list[str]
 
 
 class _Wire(BaseModel):
-    model_config = ConfigDict(strict=True, frozen=True, extra="ignore", hide_input_in_errors=True)
+    model_config = ConfigDict(strict=True, frozen=True, extra="ignore", hide_input_in_errors=True, allow_inf_nan=False)
 
 
 class BudgetTable(_Wire):
@@ -107,6 +110,12 @@ class Row(_Wire):
             return False
         return self.budget_id is None or self.litellm_budget_table is not None
 
+    @property
+    def permits_unseen(self) -> bool:
+        """Whether the key has an object permission that the row does not show: only ``/key/list`` shows it on all
+        versions, ``/key/info`` from 1.90 on, ``/key/update`` on 1.105, and ``/v2/key/info`` never."""
+        return self.object_permission_id is not None and self.object_permission is None
+
 
 class ListPage(_Wire):
     """``GET /key/list?return_full_object=true``."""
@@ -128,6 +137,16 @@ class BulkInfo(_Wire):
     """``POST /v2/key/info``; unknown keys are simply missing, the order is by spend."""
 
     info: list[Row]
+
+
+class TeamPage(_Wire):
+    """``GET /v2/team/list``."""
+
+    total: int
+
+
+class BudgetRows(RootModel[list[JsonObject]]):
+    """``POST /budget/info``: those of the asked budgets that exist."""
 
 
 class Generated(_Wire):
@@ -193,6 +212,6 @@ def parse(model: type[_Model], answer: Answer, base_url: str) -> _Model:
 def _is_json(body: bytes) -> bool:
     try:
         json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return True

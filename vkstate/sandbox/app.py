@@ -71,6 +71,7 @@ _ENDPOINTS = {
     "/key/aliases": _Endpoint("GET", _For.ADMIN, read.list_aliases),
     "/key/info": _Endpoint("GET", _For.ANY_KEY, read.key_info),
     "/v2/key/info": _Endpoint("POST", _For.ANY_KEY, read.many_keys_info),
+    "/budget/info": _Endpoint("POST", _For.ADMIN, read.budgets_info),
     "/models": _Endpoint("GET", _For.ANY_KEY, models.list_models),
     "/v1/models": _Endpoint("GET", _For.ANY_KEY, models.list_models),
     "/model/info": _Endpoint("GET", _For.ANY_KEY, models.models_info),

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 
 from vkstate.sandbox.exchange import Request
-from vkstate.sandbox.jsons import Json, Object
+from vkstate.sandbox.jsons import Json, Object, strings
 from vkstate.sandbox.refusals import fastapi_refusal, unforeseen
 from vkstate.sandbox.values import (
     InvalidError,
@@ -214,6 +214,15 @@ def keys_body(request: Request) -> Object:
     if not sent.get("keys") and not sent.get("key_aliases"):
         raise _wrong_whole("At least one of 'keys' or 'key_aliases' must be provided.")
     return fields(sent, _KEYS, None, ("body",))
+
+
+def budgets_body(request: Request) -> list[str]:
+    """The ids that ``/budget/info`` was asked for."""
+    body = fields(_json_object(request), {}, {"budgets": _STRINGS}, ("body",))
+    ids = strings(body, "budgets")
+    if not ids:
+        raise fastapi_refusal(400, {"error": "Specify list of budget id's to query. Passed in=[]"})
+    return ids
 
 
 def key_body(request: Request) -> Object:

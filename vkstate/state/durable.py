@@ -163,6 +163,11 @@ def read_file(path: Path) -> Content:
     return Content(b"".join(parts), stat.S_IMODE(mode))
 
 
+def exists(path: Path) -> bool:
+    """Whether anything can be found at a path; pathlib's own test raises where a name is too long or out of bounds."""
+    return os.path.exists(path)  # noqa: PTH110 - see above
+
+
 def make_directory(path: Path, *, mode: int = 0o777) -> None:
     """Create a directory durably; one that exists is left as it is. Its parent must exist.
 

@@ -59,6 +59,7 @@ class StateFile:
         self._ours: set[str | None] = {None}
         self._first_write = True
         self._lineage: str | None = None
+        self._refused = False
         self.kept: Path | None = None
         """Where the version is that the first write since the last :meth:`read` took the place of."""
 
@@ -141,6 +142,19 @@ class StateFile:
         durable_write(path, data)
         return path
 
+    def repair(self, rescued: Path) -> str:
+        """The hint by which people put a rescued state in the place of the file."""
+        here, there = shlex.quote(str(self.path)), shlex.quote(str(rescued))
+        if os.path.isdir(self.path):  # noqa: PTH112 - never raises
+            return f"mv {here} {here}.aside && mv {there} {here}"
+        target = os.path.realpath(self.path) if os.path.islink(self.path) else self.path  # noqa: PTH114 - as above
+        move = f"mv {there} {shlex.quote(str(target))}"
+        if not os.path.lexists(self.path):
+            return move
+        if self._refused:
+            return f"see what differs: diff {here} {there}; where the rescued one is true: {move}"
+        return f"make room or mend the directory, then: {move}"
+
     def _keep(self, data: bytes, successor: State) -> None:
         prepare(self.backup.parent)
         same = self._lineage == successor.lineage
@@ -166,6 +180,7 @@ class StateFile:
         return text
 
     def _refuse_changed(self, on_disk: bytes | None) -> None:
+        self._refused = True
         quoted = shlex.quote(str(self.path))
         if self._ours == {None}:
             raise StateChanged(

@@ -10,7 +10,7 @@ import os
 import shlex
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Final
@@ -70,17 +70,19 @@ class Standing:
     upstream: str | None = None
 
 
-def inspect(state_path: Path) -> Standing | None:
+def inspect(state_path: Path, *, hidden: Collection[str] = ()) -> Standing | None:
     """How a state stands in git; None where that is not known: no git, no repository, or one that does not answer.
 
     A state that is reached by a link is looked at where it really lies, as its ``.vkstate/`` is. Never raises.
     Whether anybody wants to hear of it is the caller's to decide: for a project on the sandbox nobody does.
+
+    :param hidden: environment variables that are kept from git, and from what a repository may have it run.
     """
     real = Path(os.path.realpath(state_path))
     program = shutil.which("git")
     if program is None:
         return None
-    git = _Git(program, real.parent)
+    git = _Git(program, real.parent, _NOT_OURS.union(hidden))
     listed = git.answer("ls-files", "-z", "-t", "--cached", "--others", "--exclude-standard", "--", real.name, NAME)
     if listed is None:
         return None
@@ -185,14 +187,15 @@ def _entries(answer: str) -> Sequence[str]:
 
 @dataclass(frozen=True)
 class _Git:
-    """The program, in a directory."""
+    """The program, in a directory, without some of the environment."""
 
     program: str
     directory: Path
+    hidden: frozenset[str]
 
     def answer(self, *arguments: str) -> str | None:
         """What it prints; None where it fails in any way."""
-        kept = {name: value for name, value in os.environ.items() if name not in _NOT_OURS}
+        kept = {name: value for name, value in os.environ.items() if name not in self.hidden}
         try:
             done = subprocess.run(  # noqa: S603 - the program of the user's own PATH, and no shell
                 [self.program, *_SETTINGS, *arguments],

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from vkstate.executor.ports import ClosingLine
+from vkstate.executor.ports import ClosingLine, Rescued
 from vkstate.keys import Alias, KeyValue, RecordedKey, Token
 from vkstate.state.file import StateFile
 from vkstate.state.model import State
@@ -85,7 +85,8 @@ class FileJournal:
         if self._reports:
             self._report.add(lines)
 
-    def rescue(self, keys: Mapping[Alias, RecordedKey]) -> str:
+    def rescue(self, keys: Mapping[Alias, RecordedKey]) -> Rescued:
         """Put a state that could not be saved somewhere else, and say where; see :meth:`StateFile.rescue`."""
         state = replace(self._saved, serial=self._serial, proxy=self._proxy, keys=dict(keys))
-        return str(self._file.rescue(state))
+        place = self._file.rescue(state)
+        return Rescued(str(place), self._file.repair(place))

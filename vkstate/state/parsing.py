@@ -6,16 +6,16 @@ import gc
 import json
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Annotated, ClassVar, Final, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, PlainValidator, ValidationError
 
-from vkstate.attributes import Json
+from vkstate.attributes import EXPIRY_PATHS, Json, Value
 from vkstate.errors import VkstateError
-from vkstate.expiry import parse_instant
+from vkstate.expiry import expiry_of, parse_instant
 from vkstate.keys import Alias, Member, Origin, RecordedKey, Retired, Status, Token
 from vkstate.state.applied import UnknownAttribute, flat_form
 from vkstate.state.model import FORMAT, State
@@ -259,6 +259,7 @@ def _recorded(alias: Alias, form: _KeyForm) -> RecordedKey:
         applied = flat_form(form.applied)
     except UnknownAttribute as error:
         raise _Impossible(f".applied.{error}: this vkstate does not know the attribute") from None
+    _check_expiry(applied)
     return RecordedKey(
         alias=alias,
         status=form.status,
@@ -274,6 +275,14 @@ def _recorded(alias: Alias, form: _KeyForm) -> RecordedKey:
         server_defaults=form.server_defaults,
         retired=_retired(alias, form.retired),
     )
+
+
+def _check_expiry(applied: Mapping[str, Value]) -> None:
+    for path in EXPIRY_PATHS & applied.keys():
+        try:
+            expiry_of({path: applied[path]})
+        except ValueError:
+            raise _Impossible(f".applied.{path}: this says no time") from None
 
 
 def _member(form: _KeyForm) -> Member | None:

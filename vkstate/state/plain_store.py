@@ -196,7 +196,8 @@ class PlainStore:
             keys = {token: {"alias": entry.alias, "key": entry.value.reveal()} for token, entry in after.items()}
             form = {"format": FORMAT, "lineage": self._lineage, "keys": keys}
             text = json.dumps(form, indent=2, sort_keys=True, ensure_ascii=False)
-            durable_write(self.path, f"{text}\n".encode(), mode=_PRIVATE)
+            # Half a character, which only JSON can hold, has no UTF-8: it is written as JSON escapes it.
+            durable_write(self.path, f"{text}\n".encode(errors="backslashreplace"), mode=_PRIVATE)
         self._entries = after
 
 

@@ -88,10 +88,8 @@ def _finite(text: str) -> float:
 
 
 def _whole(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:  # more digits than Python is willing to convert
-        raise _BadNumber from None
+    _finite(text)  # what no float can hold is no limit or amount, and more digits than Python is willing to convert
+    return int(text)
 
 
 def _no_constant(_name: str) -> float:

@@ -168,11 +168,11 @@ _PLACE: Final = re.compile(r"[^\s:]+:[0-9]+:[0-9]+: ")
 
 
 def _impersonal(text: str, problem: Problem) -> str:
-    """A sentence without what tells one key from another: its alias, its member, and its place in the config."""
+    """A sentence without what tells one key from another: its alias, and of a member the user and the place."""
     if problem.alias is None:
         return text
     told = personal(without_alias(text, problem.alias, _NAME), problem.member, _PERSON)
-    return _PLACE.sub(_HERE, told, count=1) if _PLACE.match(told) else told
+    return _PLACE.sub(_HERE, told, count=1) if problem.member is not None and _PLACE.match(told) else told
 
 
 def remarks(plan: Plan) -> tuple[str, ...]:

@@ -163,7 +163,8 @@ def _row(key: str, body: Object, now: datetime, expires: datetime | None) -> Obj
         row |= settled.rotation(body, now)
     except (ValueError, OverflowError) as error:
         raise _refused_by_database() from error
-    row["router_settings"] = settled.router_settings(body)
+    settings = mapping(body, "router_settings")  # of which an update keeps those that are null
+    row["router_settings"] = {name: value for name, value in settings.items() if value is not None}
     row["key_name"] = name_of(key)
     row["metadata"] = body["metadata"]
     row["object_permission_id"] = body["object_permission_id"]

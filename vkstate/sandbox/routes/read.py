@@ -1,11 +1,11 @@
-"""``/key/info``, ``/v2/key/info``, ``/key/list`` and ``/key/aliases`` (LiteLLM 1.105.0)."""
+"""``/key/info``, ``/v2/key/info``, ``/key/list``, ``/key/aliases`` and ``/budget/info`` (LiteLLM 1.105.0)."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
 from vkstate.sandbox.auth import Caller
-from vkstate.sandbox.bodies import keys_body
+from vkstate.sandbox.bodies import budgets_body, keys_body
 from vkstate.sandbox.context import Context
 from vkstate.sandbox.exchange import Request, Response, json_response
 from vkstate.sandbox.jsons import Json, Object, strings, whole
@@ -77,6 +77,14 @@ def many_keys_info(context: Context, request: Request, caller: Caller) -> Respon
     for info in infos:
         del info["token"]
     return json_response({"key": body.get("keys"), "info": [*infos]})
+
+
+def budgets_info(context: Context, request: Request, _caller: Caller) -> Response:
+    """The budgets that exist among many; unknown ones are left out."""
+    wanted = budgets_body(request)
+    with context.store.reading() as tables:
+        found = [budget_view(tables.budget(budget_id), ZULU) for budget_id in dict.fromkeys(wanted)]
+    return json_response([budget for budget in found if budget is not None])
 
 
 def list_keys(context: Context, request: Request, caller: Caller) -> Response:

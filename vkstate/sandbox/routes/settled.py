@@ -62,13 +62,18 @@ def check_budget_duration(body: Object, clock: Callable[[], datetime]) -> None:
         raise HttpError(400, {"error": error})
 
 
-def check_references(tables: Tables, body: Object) -> None:
-    """Refuse a service account without a team, and an end-user budget that does not exist (400)."""
+def check_references(tables: Tables, body: Object, existing: Object | None = None) -> None:
+    """Refuse a service account without a team, and an end-user budget that does not exist (400).
+
+    The budget may be named inside ``metadata`` as well. What the ``existing`` key names already is not looked up.
+    """
     if text(mapping(body, "metadata"), "service_account_id") is not None and body.get("team_id") is None:
         sentence = "team_id is required for service account keys. Please specify `team_id` in the request body."
         raise HttpError(400, sentence)
-    budget_id = text(body, "end_user_budget_id")
-    if budget_id is not None and tables.budget(budget_id) is None:
+    named = body.get("end_user_budget_id")
+    budget_id = mapping(body, "metadata").get("end_user_budget_id") if named is None else named
+    known = mapping(existing or {}, "metadata").get("end_user_budget_id")
+    if isinstance(budget_id, str) and budget_id not in ("", known) and tables.budget(budget_id) is None:
         raise HttpError(400, {"error": f"end_user_budget_id={budget_id} does not match any budget."})
 
 
@@ -97,11 +102,6 @@ def folded(body: Object) -> Object:
 def expiry(duration: str, now: datetime) -> datetime:
     """When a key made ``now`` ends. Raises ValueError or OverflowError with LiteLLM's sentence."""
     return now + lifetime(duration, now)
-
-
-def router_settings(body: Object) -> Object:
-    """The router settings of ``body``; null ones are not kept."""
-    return {name: value for name, value in mapping(body, "router_settings").items() if value is not None}
 
 
 def windows(body: Object, now: datetime) -> list[Json]:

@@ -120,7 +120,7 @@ def _check(context: Context, tables: Tables, body: Object, row: Object) -> None:
     if spend is not None and not math.isfinite(spend):
         raise HttpError(400, {"error": f"spend must be a finite number. Received: {spend}"})
     settled.check_budget_duration(body, context.settings.clock)
-    settled.check_references(tables, body)
+    settled.check_references(tables, body, row)
     project = body.get("project_id")
     if project is not None and project != row["project_id"]:
         raise HttpError(400, "Project reassignment is not supported. Use null to detach the key.")
@@ -167,8 +167,6 @@ def _scalar_changes(body: Object, now: datetime) -> Object:
     changes |= {name: None for name in _NULLABLE if name in body and body[name] is None}
     changes |= {name: body[name] for name in ("auto_rotate", "rotation_interval") if name in body}
     changes |= settled.rotation(body, now)
-    if body.get("router_settings") is not None:
-        changes["router_settings"] = settled.router_settings(body)
     if "duration" in body:
         duration = text(body, "duration")
         if duration is None or duration == "-1":
