@@ -142,7 +142,8 @@ def test_which_key_a_record_stands_for(have: RecordedKey, row: LiveKey, expected
 def test_what_the_server_cannot_do_is_a_problem(
     want: DesiredKey, have: RecordedKey, row: LiveKey, capability: str | None, words: str
 ) -> None:
-    able = Capabilities(**{capability: False}) if capability else Capabilities()
+    flags = {capability: False} if capability else {}
+    able = Capabilities(**flags)  # type: ignore[arg-type]  # only flags are given
     result = planned([want], [have], [row], capabilities=able)
     path = "expires_at" if have.applied.get("duration") == "never" else None
     [diff] = result.changes[0].diffs

@@ -68,7 +68,7 @@ def test_a_plan_file_says_nothing_secret(project: Workspace, monkeypatch: pytest
     for secret in (PASSWORD, *project.stored.values()):
         assert secret not in text
     document = json.loads(text)
-    assert document["entries"]["one"]["values"]["metadata.password"] == {"after": {"$sensitive": True}}
+    assert document["entries"]["one"]["values"]["metadata.password"]["after"] == {"$sensitive": True}
 
 
 @pytest.mark.parametrize(
