@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
 
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
     _open_standard_streams()
-    from vkstate.cli.app import run
-    from vkstate.errors import ExitCode
-
-    code = run(sys.argv[1:])
-    if code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED):
+    try:
+        code = _run()
+        # All is said and saved. Whoever interrupts now has the process end at once, and not see where it was.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    except KeyboardInterrupt:  # before the command line was there to answer it, or just after
+        os._exit(128 + signal.SIGINT)
+    if code in (128 + signal.SIGINT, 128 + signal.SIGTERM):
         # A regular exit would wait for threads that hang in the network, and whoever interrupted would wait with them.
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
     sys.exit(code)
+
+
+def _run() -> int:
+    from vkstate.cli.app import run
+
+    return run(sys.argv[1:])
 
 
 def _open_standard_streams() -> None:

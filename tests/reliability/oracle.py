@@ -118,6 +118,8 @@ class Fate:
     expiry: str | None = None
     hindered: bool = False
     """Whether the proxy will refuse it: another key bears an alias that this one is to have."""
+    released: bool = False
+    """Whether the key lives on as nobody's."""
 
     @property
     def names(self) -> set[str]:
@@ -148,8 +150,10 @@ def expected(config: Config, world: World, wish: Wish, now: datetime) -> Expecte
     fates = {fate.alias: fate for alias in plan.aliases for fate in [plan.decide(alias)] if fate}
     problems = set(plan.problems)
     if not wants and wish.mode == "apply":
-        fates = {alias: fate for alias, fate in fates.items() if fate.action not in ("delete", "forget")}
-        problems.add(("empty", None))
+        only_released = any(fate.released for fate in fates.values())
+        if not only_released or any(fate.action == "delete" for fate in fates.values()):
+            fates = {alias: fate for alias, fate in fates.items() if fate.action not in ("delete", "forget")}
+            problems.add(("empty", None))
     return _selected(fates, problems, wish, world, config)
 
 
@@ -180,9 +184,17 @@ def _selected(
 
 
 class Oracle:
-    """One plan. ``problems`` fill while it decides."""
+    """One plan. ``problems`` fill while it decides; ``whole`` is the world, where the plan is about a part of it."""
 
-    def __init__(self, wants: Mapping[str, Want], config: Config, world: World, wish: Wish, now: datetime) -> None:
+    def __init__(
+        self,
+        wants: Mapping[str, Want],
+        config: Config,
+        world: World,
+        wish: Wish,
+        now: datetime,
+        whole: World | None = None,
+    ) -> None:
         self.wants, self.config, self.world, self.wish, self.now = wants, config, world, wish, now
         self.problems: set[tuple[str, str | None]] = set()
         self.sources: dict[str, str] = {}
@@ -190,7 +202,8 @@ class Oracle:
             self._resolve_moves()
         stuck = {alias for _, alias in self.problems}
         self.aliases = sorted({*wants, *world.records} - {*self.sources.values(), *stuck})
-        self.owners = {record["token"]: alias for alias, record in world.records.items() if "token" in record}
+        recorded = (whole or world).records
+        self.owners = {record["token"]: alias for alias, record in recorded.items() if "token" in record}
 
     def _resolve_moves(self) -> None:
         following = dict(self.config.moved)
@@ -256,7 +269,7 @@ class Oracle:
         if "retired" in record and not self._leaves_with(record["retired"]["successor"]):
             return self._retired(alias, record, mine)
         if self._lives_on(alias, record):
-            return Fate(alias, "forget", had=alias, row=mine if self.world.is_ours(mine) else None)
+            return Fate(alias, "forget", had=alias, row=mine if self.world.is_ours(mine) else None, released=True)
         if record.get("prevent_destroy"):
             return self._problem("protected", alias)
         return Fate(alias, "delete", had=alias, row=mine)
@@ -278,7 +291,9 @@ class Oracle:
         if owner is None:
             taken = after not in self.wants
         else:
-            taken = self.world.live(owner) is not None or owner["status"] == "gone"
+            row = self.world.live(owner)
+            alone = row is not None and len(self.world.bearing(row["key_alias"])) == 1
+            taken = owner["status"] == "gone" if row is None else owner["status"] == "ready" or alone
         limit = _limit(record)
         if taken and (limit is None or limit <= self.now):
             return Fate(alias, "delete", had=alias, row=mine)
@@ -314,6 +329,8 @@ class Oracle:
 
     def _existing(self, want: Want, had: str, record: Record, mine: Row, others: list[Row]) -> Fate | None:
         if others and mine["key_alias"] != want.alias:
+            if all(self.world.is_ours(row) and row["token"] not in self.owners for row in others):
+                return self._problem("state behind", want.alias)
             return self._problem("renamed away" if had == want.alias else "target taken", want.alias)
         if record["status"] == "pending":
             if any(_rank(other) < _rank(mine) for other in others):
@@ -406,18 +423,20 @@ def _refreshed(config: Config, world: World) -> dict[str, Fate]:
     fates: dict[str, Fate] = {}
     wants = config.wants
     for alias, record in world.records.items():
-        row = world.live(record)
-        if row:
-            becomes = _accepted(config, world, alias, record, row)
-            if becomes is not None:
-                fates[alias] = Fate(alias, "update", had=alias, becomes=becomes)
-        elif record["status"] == "ready":
+        if not world.live(record) and record["status"] == "ready":
             left = alias in wants and wants[alias].missing == "forget" and not world.bearing(alias)
             fates[alias] = Fate(alias, "forget", had=alias, becomes={**record, "status": "gone"} if left else None)
+    kept = world.records.keys() - {alias for alias, fate in fates.items() if fate.becomes is None}
+    for alias, record in world.records.items():
+        row = world.live(record)
+        if row and (becomes := _accepted(config, world, alias, record, row, kept)):
+            fates[alias] = Fate(alias, "update", had=alias, becomes=becomes)
     return fates
 
 
-def _accepted(config: Config, world: World, alias: str, record: Record, row: Row) -> Record | None:
+def _accepted(
+    config: Config, world: World, alias: str, record: Record, row: Row, kept: Collection[str]
+) -> Record | None:
     """The record that accepts its key as it is; None where it says so already. ``alias`` in it is the new one."""
     applied = applied_of(record)
     seen = {path: value_at(row, path) for path in applied if path not in EXPIRY}
@@ -425,7 +444,7 @@ def _accepted(config: Config, world: World, alias: str, record: Record, row: Row
     moved = record["status"] == "ready" and not _same(_recorded_end(record), ends(row))
     name = row["key_alias"]
     follows = name in config.wants and alias not in config.wants and "retired" not in record
-    follows = follows and len(world.bearing(name)) == 1 and name not in world.records
+    follows = follows and len(world.bearing(name)) == 1 and name not in kept
     told = {path: value for path, value in applied.items() if path not in EXPIRY} != values
     if not (told or moved or follows) and record["status"] == "ready":
         return None
@@ -545,7 +564,7 @@ def expected_move(config: Config, world: World, source: str, target: str, now: d
         alias for alias, record in records.items() if record.get("retired", {}).get("successor") in sources.values()
     }
     some = _narrowed(world, {*sources.values(), *retired})
-    plan = Oracle(moving, Config(moved=((source, target),)), some, Wish(), now)
+    plan = Oracle(moving, Config(moved=((source, target),)), some, Wish(), now, world)
     fates: dict[str, Fate] = {}
     for alias in plan.aliases:
         fate = plan.decide(alias)
