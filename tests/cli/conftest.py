@@ -26,7 +26,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
 @pytest.fixture
 def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
     """Compares a text with the golden file of this name; the ports of servers on the loopback do not count."""
-    update = bool(request.config.getoption("--update-golden", default=False))
+    update = bool(request.config.getoption("--update-golden"))
 
     def check(name: str, text: str) -> None:
         compare(f"cli/{name}", re.sub(r"(?<=127\.0\.0\.1:)\d+", "PORT", text), update=update)
