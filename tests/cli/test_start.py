@@ -11,39 +11,23 @@ from typer.main import get_command
 
 from tests.workspace import Workspace
 from vkstate.cli.app import app
+from vkstate.cli.commands import COMMANDS, Commands, Entry, Family
 
 SLOW = frozenset({"requests", "urllib3", "pydantic", "pydantic_core", "rich", "ruamel", "filelock", "sqlite3"})
-OWN = {
+START = {
     "vkstate",
     "vkstate.__main__",
-    "vkstate.attributes",
     "vkstate.errors",
-    "vkstate.keys",
     "vkstate.cli",
     "vkstate.cli.app",
-    "vkstate.cli.apply",
     "vkstate.cli.boundary",
-    "vkstate.cli.check",
-    "vkstate.cli.destroy",
-    "vkstate.cli.import_",
-    "vkstate.cli.init",
-    "vkstate.cli.options",
-    "vkstate.cli.output",
-    "vkstate.cli.plan",
+    "vkstate.cli.commands",
     "vkstate.cli.quick",
-    "vkstate.cli.rebind",
-    "vkstate.cli.rebuild",
-    "vkstate.cli.refresh",
-    "vkstate.cli.sandbox",
-    "vkstate.cli.schema",
     "vkstate.cli.shared",
-    "vkstate.cli.show",
-    "vkstate.cli.state",
     "vkstate.cli.terminal",
-    "vkstate.cli.validate",
     "vkstate.cli.version",
 }
-"""Of our own modules, all that may be imported for a help text."""
+"""Of our own modules, all that any start imports."""
 
 
 def every_command() -> list[tuple[str, ...]]:
@@ -75,14 +59,21 @@ def imported(workspace: Workspace, *arguments: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [("version",), ("version", "--json"), ("--help",), ("-C", ".", "state", "show", "--help"), ("apply", "-h")],
-    ids=" ".join,
+    ("arguments", "more"),
+    [
+        (("version",), set()),
+        (("version", "--json"), set()),
+        (("--help",), set()),
+        (("state", "--help"), set()),
+        (("-C", ".", "state", "show", "--help"), {"vkstate.cli.state", "vkstate.cli.options"}),
+        (("apply", "-h"), {"vkstate.cli.apply", "vkstate.cli.options"}),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_the_modules_that_a_start_imports(workspace: Workspace, arguments: tuple[str, ...]) -> None:
+def test_the_modules_that_a_start_imports(workspace: Workspace, arguments: tuple[str, ...], more: set[str]) -> None:
     modules = imported(workspace, *arguments)
     assert {module.partition(".")[0] for module in modules} & SLOW == set()
-    assert {module for module in modules if module.partition(".")[0] == "vkstate"} <= OWN
+    assert {module for module in modules if module.partition(".")[0] == "vkstate"} == START | more
 
 
 def test_no_help_imports_more(workspace: Workspace) -> None:
@@ -97,7 +88,30 @@ def test_no_help_imports_more(workspace: Workspace) -> None:
     )
     modules = set(done.stdout.partition("\0\n")[2].splitlines())
     assert {module.partition(".")[0] for module in modules} & SLOW == set()
-    assert {module for module in modules if module.partition(".")[0] == "vkstate"} <= OWN
+    own = {module for module in modules if module.partition(".")[0] == "vkstate"}
+    assert own <= {*START, "vkstate.cli.options", *(f"vkstate.cli.{entry.at.partition(':')[0]}" for entry in entries())}
+
+
+def entries() -> list[Entry]:
+    """Every command that is no group."""
+    families = [one for one in COMMANDS.values() if isinstance(one, Family)]
+    return [
+        one
+        for one in (*COMMANDS.values(), *(e for f in families for e in f.entries.values()))
+        if isinstance(one, Entry)
+    ]
+
+
+def test_the_lists_of_commands_say_what_the_commands_say() -> None:
+    def walk(group: Commands) -> None:
+        for name, made in group.commands.items():
+            assert group.entries[name].help == (made.help or "").partition("\n\n")[0], name
+            if isinstance(made, Commands):
+                walk(made)
+
+    root = get_command(app)
+    assert isinstance(root, Commands)
+    walk(root)
 
 
 @pytest.mark.parametrize("path", every_command(), ids=" ".join)

@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
-from vkstate.keys import natural_order
-
 
 def complete_alias(incomplete: str) -> list[str]:
     """The recorded aliases that begin so, for shell completion; none where there is no readable state here."""
+    from vkstate.keys import natural_order
+
     try:
         keys = json.loads(Path("vkstate.state.json").read_text(encoding="utf-8"))["keys"]
         return sorted((alias for alias in keys if alias.startswith(incomplete)), key=natural_order)

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Concatenate, Final, ParamSpec
+from typing import Annotated, Concatenate, Final, ParamSpec, cast
 
 import typer
+from typer.core import TyperCommand
+from typer.main import get_command
 
 from vkstate.cli.boundary import Interrupted
 
@@ -96,40 +98,36 @@ def gathered(
     return Shared(chdir, config, state, tuple(var or ()), tuple(var_file or ()), no_color, verbose)
 
 
-def command(app: typer.Typer, name: str) -> Callable[[Callable[Concatenate[Shared, P], int]], Callable[..., int]]:
-    """Register a command whose first parameter is :class:`Shared` and which returns its exit code."""
+def command(name: str, function: Callable[Concatenate[Shared, P], int]) -> TyperCommand:
+    """A command made of a function whose first parameter is :class:`Shared` and which returns its exit code."""
+    signature = inspect.signature(function, eval_str=True)
+    own = list(signature.parameters.values())[1:]
+    plain = _FORMATTED not in signature.parameters and _AS_JSON in signature.parameters
+    own += [inspect.Parameter(_FORMATTED, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Formatted)] * plain
 
-    def register(function: Callable[Concatenate[Shared, P], int]) -> Callable[..., int]:
-        signature = inspect.signature(function, eval_str=True)
-        own = list(signature.parameters.values())[1:]
-        plain = _FORMATTED not in signature.parameters and _AS_JSON in signature.parameters
-        own += [
-            inspect.Parameter(_FORMATTED, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Formatted)
-        ] * plain
+    def run(ctx: typer.Context, **values: object) -> int:
+        if plain and values.pop(_FORMATTED) is TextOrJson.JSON:
+            values[_AS_JSON] = True
+        given = gathered(**{key: values.pop(key) for key in _ANNOTATIONS})  # type: ignore[arg-type]  # typer's types
+        outer = ctx.find_root().obj
+        shared = given.over(outer) if isinstance(outer, Shared) else given
+        try:
+            return function(shared, **values)  # type: ignore[arg-type, call-arg]  # typer fills the signature below
+        except KeyboardInterrupt:  # typer would end the run without a word
+            raise Interrupted from None
 
-        def run(ctx: typer.Context, **values: object) -> int:
-            if plain and values.pop(_FORMATTED) is TextOrJson.JSON:
-                values[_AS_JSON] = True
-            given = gathered(**{key: values.pop(key) for key in _ANNOTATIONS})  # type: ignore[arg-type]  # typer's types
-            outer = ctx.find_root().obj
-            shared = given.over(outer) if isinstance(outer, Shared) else given
-            try:
-                return function(shared, **values)  # type: ignore[arg-type, call-arg]  # typer fills the signature below
-            except KeyboardInterrupt:  # typer would end the run without a word
-                raise Interrupted from None
-
-        keyword = inspect.Parameter.KEYWORD_ONLY
-        parameters = [
-            inspect.Parameter("ctx", keyword, annotation=typer.Context),
-            *(parameter.replace(kind=keyword) for parameter in own),
-            *(_hidden(key, annotation) for key, annotation in _ANNOTATIONS.items()),
-        ]
-        run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # functions take it
-        run.__doc__ = function.__doc__
-        run.__name__ = name
-        return app.command(name, epilog=EPILOG)(run)
-
-    return register
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    parameters = [
+        inspect.Parameter("ctx", keyword, annotation=typer.Context),
+        *(parameter.replace(kind=keyword) for parameter in own),
+        *(_hidden(key, annotation) for key, annotation in _ANNOTATIONS.items()),
+    ]
+    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # functions take it
+    run.__doc__ = function.__doc__
+    run.__name__ = name
+    alone = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    alone.command(name, epilog=EPILOG)(run)
+    return cast("TyperCommand", get_command(alone))
 
 
 def _hidden(key: str, annotation: object) -> inspect.Parameter:
