@@ -79,9 +79,9 @@ class Extended:
         durable_write(self.path, self.after)
 
     def difference(self) -> Iterator[str]:
-        """What is written, line by line, as ``diff -u`` shows it."""
+        """What is written, line by line, as ``diff -U0`` shows it: the lines around it may hold what is sensitive."""
         before, after = (data.decode().splitlines() for data in (self.before, self.after))
-        return difflib.unified_diff(before, after, str(self.path), str(self.path), lineterm="")
+        return difflib.unified_diff(before, after, str(self.path), str(self.path), n=0, lineterm="")
 
     def remarks(self) -> Iterator[str]:
         """What the entries do not say, in full sentences."""
