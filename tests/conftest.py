@@ -13,6 +13,9 @@ import pytest
 from hypothesis import settings
 
 from tests.factories import CANARY
+from tests.front import Front, fronted
+from tests.workspace import OWN_VARIABLES, Workspace
+from vkstate.sandbox.settings import DEFAULT_MASTER_KEY
 
 settings.register_profile("steady", derandomize=True, database=None, deadline=None)
 settings.register_profile("explore", max_examples=5000, database=None, deadline=None)
@@ -102,6 +105,25 @@ def bounds() -> Iterator[None]:
 def canary() -> str:
     """A key value that may turn up in no output, log, error, state, plan or repr."""
     return CANARY
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """An empty directory, which is the working directory, and an environment without a word for vkstate."""
+    for name in OWN_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    path = tmp_path / "project"
+    path.mkdir()
+    monkeypatch.chdir(path)
+    return Workspace(path)
+
+
+@pytest.fixture
+def front(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Front]:
+    """A sandbox over HTTP behind a gateway that can fail; its master key is in the environment."""
+    monkeypatch.setenv("LITELLM_MASTER_KEY", DEFAULT_MASTER_KEY)
+    with fronted(tmp_path / "elsewhere.sqlite") as gateway:
+        yield gateway
 
 
 @pytest.hookimpl(wrapper=True)

@@ -4,23 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from tests.golden import compare
-from tests.workspace import OWN_VARIABLES, Workspace
-
-
-@pytest.fixture
-def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
-    """An empty directory, which is the working directory, and an environment without a word for vkstate."""
-    for name in OWN_VARIABLES:
-        monkeypatch.delenv(name, raising=False)
-    path = tmp_path / "project"
-    path.mkdir()
-    monkeypatch.chdir(path)
-    return Workspace(path)
 
 
 @pytest.fixture
