@@ -1,4 +1,7 @@
-"""Apply and destroy of new keys against a bare ``requests`` loop that makes the same calls with the same threads."""
+"""Apply, plan and destroy of new keys against a bare ``requests`` loop that makes the same calls with the same threads.
+
+The floor of a plan without changes is the cheapest read there is: by token, 500 a request.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
 
-from bench.live import Body, LiveProxy, delete_bodies, new_prefix
+from bench.live import Body, LiveProxy, counted_requests, delete_bodies, new_prefix, read_bodies
 from bench.measure import Phases, Verdicts, alternate, seconds_of, table
 from bench.projects import Project, project, workshop_config
 from vkstate.executor.orders import create_order
@@ -23,8 +26,11 @@ HERE: Final = "vkstate, in process"
 PROCESS: Final = "vkstate, whole process"
 APPLY: Final = "apply"
 DESTROY: Final = "destroy"
-LIMIT: Final = 1.15
-"""How much longer than the bare loop an apply may take."""
+PLAN: Final = "plan without changes"
+LIMITS: Final = {APPLY: 1.05, PLAN: 1.10, DESTROY: 1.10}
+"""How much longer than the bare loop each may take."""
+DESTROY_REQUESTS: Final = 10
+"""How many requests a destroy of 500 keys may send."""
 
 
 def create_bodies(keys: Sequence[DesiredKey]) -> tuple[list[Body], list[Token]]:
@@ -47,6 +53,7 @@ class Contest:
         self.keys = keys
         self.threads = threads
         self.model = proxy.served_model()
+        self.destroy_requests = 0
 
     def _config(self) -> str:
         return workshop_config(self.proxy.url, new_prefix(), self.keys, self.model, self.threads)
@@ -60,14 +67,15 @@ class Contest:
     def _bare(self, post: Callable[[str, Sequence[Body], int], None]) -> Phases:
         with project(self._config()) as made:
             bodies, tokens = create_bodies(made.config().keys)
-        deletes = delete_bodies(tokens)
+        deletes, reads = delete_bodies(tokens), read_bodies(tokens)
         try:
             apply = seconds_of(lambda: post("/key/generate", bodies, self.threads))
+            plan = seconds_of(lambda: post("/v2/key/info", reads, self.threads))
             destroy = seconds_of(lambda: post("/key/delete", deletes, self.threads))
         except BaseException:
             self.proxy.clear(tokens)
             raise
-        return {APPLY: apply, DESTROY: destroy}
+        return {APPLY: apply, PLAN: plan, DESTROY: destroy}
 
     def in_process(self) -> Phases:
         return self._vkstate(lambda made: made.run_here)
@@ -81,13 +89,16 @@ class Contest:
             try:
                 apply = seconds_of(lambda: run("apply", "--auto-approve", "--accept-lost-values"))
                 _expect(made, self.keys)
-                destroy = seconds_of(lambda: run("destroy", "--auto-approve"))
+                plan = seconds_of(lambda: run("plan", "--detailed-exitcode"))
+                with counted_requests() as sent:
+                    destroy = seconds_of(lambda: run("destroy", "--auto-approve"))
+                self.destroy_requests = max(self.destroy_requests, len(sent))
                 _expect(made, 0)
             except BaseException:
                 with suppress(Exception):  # what went wrong first is what is worth telling
                     self.proxy.clear(made.tokens())
                 raise
-        return {APPLY: apply, DESTROY: destroy}
+        return {APPLY: apply, PLAN: plan, DESTROY: destroy}
 
 
 def _expect(made: Project, count: int) -> None:
@@ -102,7 +113,7 @@ def parser() -> argparse.ArgumentParser:
         description=__doc__,
         epilog="Needs VKSTATE_LIVE_URL and VKSTATE_LIVE_MASTER_KEY. Exits with 1 where a target is missed.",
     )
-    made.add_argument("--keys", type=int, default=150, help="keys to make and delete in each trial; default 150")
+    made.add_argument("--keys", type=int, default=500, help="keys to make and delete in each trial; default 500")
     made.add_argument("--threads", type=int, default=8, help="requests at a time, on both sides; default 8")
     made.add_argument("--rounds", type=int, default=5, help="trials of each contender, taking turns; default 5")
     return made
@@ -128,8 +139,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for phase in measured.phases():
         print(f"\n{phase}\n{table(measured, {HERE: BARE, PROCESS: BARE_PROCESS}, phase)}")
     verdicts = Verdicts()
-    verdicts.add(f"{APPLY}, {HERE}", measured.ratio(HERE, BARE, APPLY), LIMIT, " x")
-    verdicts.add(f"{APPLY}, {PROCESS}", measured.ratio(PROCESS, BARE_PROCESS, APPLY), LIMIT, " x")
+    for phase, limit in LIMITS.items():
+        verdicts.add(f"{phase}, {HERE}", measured.ratio(HERE, BARE, phase), limit, " x")
+        verdicts.add(f"{phase}, {PROCESS}", measured.ratio(PROCESS, BARE_PROCESS, phase), limit, " x")
+    verdicts.add(f"requests of a destroy of {given.keys}", contest.destroy_requests, DESTROY_REQUESTS)
     print(f"\n{verdicts.text()}")
     return verdicts.exit_code
 
