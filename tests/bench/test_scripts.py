@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 import responses
 
-from bench import apply_floor, client_time, plan_requests, start
+from bench import apply_floor, client_time, parallelism, peers, plan_requests, scale, start
 from bench.bare import session_for
 from bench.live import LiveProxy, counted_requests, delete_bodies, in_batches, new_prefix, read_bodies
 from bench.measure import Measured, Series
@@ -28,7 +28,10 @@ def master_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VKSTATE_LIVE_MASTER_KEY", "sk-bench")
 
 
-@pytest.mark.parametrize("parser", [apply_floor.parser, client_time.parser, plan_requests.parser, start.parser])
+@pytest.mark.parametrize(
+    "parser",
+    [one.parser for one in (apply_floor, client_time, parallelism, peers, plan_requests, scale, start)],
+)
 def test_each_benchmark_explains_itself(
     parser: Callable[[], ArgumentParser], capsys: pytest.CaptureFixture[str]
 ) -> None:
