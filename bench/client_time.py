@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import gc
 import json
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -60,6 +61,11 @@ LINEAGE: Final = "5f2b7c0a-9d3e-4a61-8f10-2c4d6e8a0b1c"
 CREATED: Final = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LASTS: Final = timedelta(days=3)
 NOW: Final = CREATED + timedelta(hours=1)
+SIZE: Final = 10_000
+LIMITS: Final = {"plan": 0.5, "parse": 0.2, "write": 0.3}
+"""Seconds that these may take of :data:`SIZE` keys."""
+MEMORY: Final = 150.0
+"""Megabytes that a process may have had at its peak which read and planned :data:`SIZE` keys."""
 GROWTH: Final = 2.0
 """How many times the least number's time per key the greatest number's may be; quadratic is ten times for ten."""
 
@@ -267,12 +273,26 @@ def growth(measured: Measured, sizes: Sequence[int], phase: str) -> float:
     return per_key(series[str(greatest)][phase], greatest) / per_key(series[str(least)][phase], least)
 
 
+_PEAK: Final = """
+import resource, sys
+from bench.client_time import Scene
+assert not Scene(int(sys.argv[1])).plan().effective
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6)
+"""
+
+
+def peak_memory(size: int) -> float:
+    """The most megabytes that a process of its own ever held which loaded a config, read its keys and planned them."""
+    asked = [sys.executable, "-c", _PEAK, str(size)]
+    return float(subprocess.run(asked, capture_output=True, text=True, check=True).stdout)
+
+
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="python -m bench.client_time",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="Exits with 1 where the time per key grows with the number of keys.",
+        epilog="Exits with 1 where a target is missed, or the time per key grows with the number of keys.",
     )
     made.add_argument("--sizes", type=int, nargs="+", default=[1000, 3000, 10000], help="default 1000 3000 10000")
     made.add_argument("--rounds", type=int, default=5, help="default 5")
@@ -289,6 +309,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         times = [duration(one.median) for one, _ in series]
         rows.append((phase, *times, *(duration(per_key(one, size)) for one, size in series)))
         verdicts.add(f"growth of {phase}", growth(measured, given.sizes, phase), GROWTH, " x")
+    if SIZE in given.sizes:
+        for phase, limit in LIMITS.items():
+            verdicts.add(f"{phase} of {SIZE:,} keys", measured.series[str(SIZE)][phase].median, limit, " s")
+        verdicts.add(f"peak memory of a plan of {SIZE:,} keys", peak_memory(SIZE), MEMORY, " MB")
     print(f"{aligned(rows)}\n\n{verdicts.text()}")
     return verdicts.exit_code
 
