@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import re
-import shlex
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from tests.examples.conftest import EXAMPLES, MADE
+from tests.launcher import launcher
 from vkstate.cli.app import run
 from vkstate.sandbox.server import serving
 from vkstate.sandbox.settings import DEFAULT_MASTER_KEY
 
-EXAMPLES: Final = Path(__file__).parents[2] / "examples"
 PROJECTS: Final = {
     "single-key": ["billing-service"],
     "workshop": [f"ai-workshop-participant{number}" for number in range(1, 26)],
@@ -27,6 +27,7 @@ PROJECTS: Final = {
     "many-projects/chatbot": ["chatbot-production", "chatbot-staging"],
     "many-projects/data-team": ["data-team-analyst", "data-team-engineer", "data-team-scientist"],
     "from-terraform": ["billing-service", "prompt-course-p01", "prompt-course-p02", "prompt-course-p03"],
+    "ci/keys": ["billing-service", "prompt-course-alice", "prompt-course-bob"],
     "from-ansible": ["my-dev-project", *(f"ai-workshop-2024-participant{number}" for number in range(1, 26))],
 }
 """By directory, the aliases of its keys."""
@@ -44,8 +45,7 @@ def _no_variables_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def copied(tmp_path: Path) -> Path:
     """A copy of all examples, as they are in a fresh checkout."""
-    made = shutil.ignore_patterns(".vkstate", "vkstate.state.json", "reports")
-    return shutil.copytree(EXAMPLES, tmp_path / "examples", ignore=made)
+    return shutil.copytree(EXAMPLES, tmp_path / "examples", ignore=MADE)
 
 
 @pytest.fixture
@@ -102,9 +102,8 @@ def test_the_roster_reaches_the_handout(copied: Path, vkstate: Run) -> None:
     project = copied / "roster"
     vkstate(project, "init")
     vkstate(project, "apply", "--auto-approve")
-    header, *rows = vkstate(project, "output", "--format", "csv").splitlines()
-    columns = header.split(",")
-    told = [dict(zip(columns, row.split(","), strict=True)) for row in rows]
+    told = list(csv.DictReader(vkstate(project, "output", "--format", "csv").splitlines()))
+    assert [row["email"] for row in told] == [row["user_id"] for row in told]
     assert [(row["user_id"], row["max_budget"], row["name"], row["seat"]) for row in told] == [
         ("p01@example.com", "10", "First Participant", "A1"),
         ("p02@example.com", "10", "Second Participant", "A2"),
@@ -115,11 +114,7 @@ def test_the_roster_reaches_the_handout(copied: Path, vkstate: Run) -> None:
 
 def test_many_projects_share_one_proxy(copied: Path, tmp_path: Path) -> None:
     script = copied / "many-projects" / "each.sh"
-    launcher = tmp_path / "bin" / "vkstate"
-    launcher.parent.mkdir()
-    launcher.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m vkstate "$@"\n', encoding="utf-8")
-    launcher.chmod(0o755)
-    path = f"{launcher.parent}{os.pathsep}{os.environ['PATH']}"
+    path = f"{launcher(tmp_path / 'bin').parent}{os.pathsep}{os.environ['PATH']}"
     environ = {**os.environ, "PATH": path, "LITELLM_MASTER_KEY": DEFAULT_MASTER_KEY}
 
     def each(*arguments: str, code: int = 0) -> list[str]:

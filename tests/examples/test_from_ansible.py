@@ -3,32 +3,18 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
-from pathlib import Path
 from typing import Any, Final
 
-import pytest
 from ruamel.yaml import YAML
 
-from tests.workspace import OWN_VARIABLES, Workspace
+from tests.examples.conftest import EXAMPLES
+from tests.workspace import Workspace
 
-EXAMPLE: Final = Path(__file__).parents[2] / "examples" / "from-ansible"
+EXAMPLE: Final = EXAMPLES / "from-ansible"
 WORKSHOP: Final = "ai-workshop-2024"
 PARTICIPANTS: Final = [f"{WORKSHOP}-participant{number}" for number in range(1, 26)]
 SAVED: Final = f"workshop_keys_{WORKSHOP}.txt"
-
-
-@pytest.fixture
-def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
-    """A copy of the example as it is in a fresh checkout, with a state; it is the working directory."""
-    for name in OWN_VARIABLES:
-        monkeypatch.delenv(name, raising=False)
-    made = shutil.ignore_patterns(".vkstate", "vkstate.state.json", "reports")
-    found = Workspace(shutil.copytree(EXAMPLE, tmp_path / "project", ignore=made))
-    monkeypatch.chdir(found.path)
-    found.ok("init")
-    return found
 
 
 def variables() -> list[dict[str, Any]]:
@@ -149,3 +135,17 @@ def test_keys_are_taken_over_and_get_what_they_lack(workspace: Workspace) -> Non
     destroyed = workspace.ok("destroy", "--auto-approve")
     assert destroyed.last_line == "Destroy complete! 26 deleted. 0 of 26 remain."
     assert sandbox.listed()["keys"] == []
+
+
+def test_what_the_keys_have_already_leaves_nothing_to_do(workspace: Workspace) -> None:
+    """The collection makes a workshop's keys without a budget: a config that says the same plans nothing."""
+    values = made_by_the_collection(workspace)
+    config = workspace.path / "vkstate.yaml"
+    head, _, workshop = config.read_text(encoding="utf-8").partition("workshops:")
+    assert workshop.count("    max_budget: 50\n") == 1
+    workspace.write(config.name, f"{head}workshops:{workshop.replace('    max_budget: 50', '')}")
+    workspace.write("values.csv", "key\n" + "".join(f"{value}\n" for value in values.values()))
+    imported = workspace.ok("import", f"{WORKSHOP}-*", "my-dev-project", "--values", "values.csv", "--auto-approve")
+    assert imported.last_line == "Import complete! 26 imported."
+    workspace.converged()
+    assert workspace.values == values

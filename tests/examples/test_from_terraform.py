@@ -4,32 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any, Final
 
-import pytest
+from tests.examples.conftest import EXAMPLES
+from tests.workspace import Workspace
 
-from tests.workspace import OWN_VARIABLES, Workspace
-
-EXAMPLE: Final = Path(__file__).parents[2] / "examples" / "from-terraform"
+EXAMPLE: Final = EXAMPLES / "from-terraform"
 NO_CHANGES: Final = "No changes. The proxy matches the configuration."
 MEMBERS: Final = ["p01", "p02", "p03"]
 COURSE: Final = [f"prompt-course-{user}" for user in MEMBERS]
-
-
-@pytest.fixture
-def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
-    """A copy of the example as it is in a fresh checkout, with a state; it is the working directory."""
-    for name in OWN_VARIABLES:
-        monkeypatch.delenv(name, raising=False)
-    made = shutil.ignore_patterns(".vkstate", "vkstate.state.json", "reports")
-    found = Workspace(shutil.copytree(EXAMPLE, tmp_path / "project", ignore=made))
-    monkeypatch.chdir(found.path)
-    found.ok("init")
-    return found
 
 
 def terraform(resource: str, user: str = "") -> dict[str, Any]:
