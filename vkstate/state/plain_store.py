@@ -16,28 +16,11 @@ from vkstate.errors import VkstateError
 from vkstate.keys import Alias, KeyValue, Token
 from vkstate.state.directory import examine, prepare
 from vkstate.state.durable import Content, ReadFailed, durable_write, read_file, sweep_leftovers
+from vkstate.state.secret_store import ForeignStore, StoreDamaged, StoreTooNew
 from vkstate.state.strict_json import NotStrictJson, load_strictly
 
 FORMAT: Final = 1
 _PRIVATE: Final = 0o600
-
-
-class StoreDamaged(VkstateError):
-    """The secret store is not as vkstate wrote it. Never quotes what stands in it."""
-
-    summary: ClassVar[str] = "the secret store is damaged"
-
-
-class StoreTooNew(VkstateError):
-    """The store's format is newer than this program."""
-
-    summary: ClassVar[str] = "the secret store was written by a newer vkstate"
-
-
-class ForeignStore(VkstateError):
-    """The store holds the key values of another project's state, which must not be mixed with this one's or lost."""
-
-    summary: ClassVar[str] = "the secret store belongs to another state"
 
 
 @dataclass(frozen=True)
@@ -87,6 +70,13 @@ class PlainStore:
     def tokens(self) -> frozenset[Token]:
         """The tokens whose values are in the store."""
         return frozenset(self._known())
+
+    def aliases(self) -> Mapping[Token, Alias]:
+        """Whose key each value was kept for."""
+        return {token: entry.alias for token, entry in self._known().items()}
+
+    def why_closed(self, _tokens: Collection[Token]) -> None:
+        """Nothing is closed here."""
 
     def in_memory(self) -> Iterable[KeyValue]:
         """Every value in the store."""

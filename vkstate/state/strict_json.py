@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from enum import Enum, auto
 from math import isfinite
+from typing import Final
 
 from vkstate.attributes import Json
+
+_CONFLICT: Final = re.compile(r"^(?:<{7}|\|{7}|={7}|>{7})(?:[ \r]|$)", re.MULTILINE)
 
 
 class Flaw(Enum):
@@ -67,6 +71,12 @@ def load_strictly(text: str) -> Json:
     else:
         return value
     raise fault
+
+
+def conflict_line(text: str) -> int | None:
+    """The line of the first of git's conflict markers in a text, from 1; None where there is none."""
+    marker = _CONFLICT.search(text)
+    return text.count("\n", 0, marker.start()) + 1 if marker else None
 
 
 def _object(pairs: Sequence[tuple[str, Json]]) -> dict[str, Json]:

@@ -1,0 +1,27 @@
+"""What is said where a key value was asked for and cannot be given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from vkstate.cli.project import Project
+from vkstate.cli.terminal import say
+from vkstate.keys import Token
+from vkstate.views.words import escaped
+
+_MOST_NAMED: Final = 5
+
+
+def say_unknown(project: Project, unknown: Mapping[str, Token | None]) -> None:
+    """Say why these keys' values are not known here: nobody kept them, or no identity opens what is encrypted."""
+    store = project.store
+    stored = store.tokens()
+    missing = [alias for alias, token in unknown.items() if token is None or token not in stored]
+    if missing:
+        named = ", ".join(missing[:_MOST_NAMED])
+        named += f" and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
+        where = str(store.path) if store.encrypted else "the secret store of this machine"
+        say(f"warning: {where} does not hold the value of {escaped(named)}.")
+    if why := store.why_closed([token for token in unknown.values() if token is not None]):
+        say(f"warning: {escaped(why)}")
