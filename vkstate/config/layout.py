@@ -1,4 +1,4 @@
-"""Where the sections of a YAML text stand, for edits that leave every other byte as it is.
+"""Where the sections of a YAML text and their entries stand, for edits that leave every other byte as it is.
 
 A place is an index into the text. What cannot be edited in place (an anchor's content, a value that stands elsewhere)
 has no form here; whoever edits says so instead of guessing.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
@@ -43,21 +43,30 @@ class Form(Enum):
     """A list with a dash for each item."""
     FLOW_LIST = "flow list"
     """A list in brackets."""
+    FLOW_MAPPING = "flow mapping"
+    """A mapping in braces."""
+    SCALAR = "scalar"
+    """A text, a number or a flag."""
     OTHER = "other"
 
 
 @dataclass(frozen=True)
 class Section:
-    """One section of the top level.
+    """One section of the top level, or an entry of a mapping within it.
 
-    ``start`` is right behind the colon, ``end`` behind the last thing of the value that is no comment (of a flow list:
-    behind its last item). ``column`` is where the entries of an indented section begin.
+    ``name`` is where its name begins, ``start`` right behind the colon, ``value`` where the value begins, and ``end``
+    behind the last thing of it that is no comment (in brackets or braces: behind the last item); ``close`` is behind
+    all of it. ``column`` is where the entries of an indented section begin. ``entries`` are those of a mapping by name.
     """
 
     form: Form
+    name: int
     start: int
+    value: int
     end: int
+    close: int
     column: int = 0
+    entries: Mapping[str, Section] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -122,6 +131,7 @@ class _Reader:
         self.text = text
         self.end = 0  # behind what was read last and is no comment
         self.open = False
+        self.last: Event  # the end of the collection that was read last
         self.events: Iterator[Event] = YAML(typ="safe", pure=True).parse(text)
 
     def read(self) -> Layout | None:
@@ -144,37 +154,47 @@ class _Reader:
         return Layout(self.text, sections, column, end, self.open, step)
 
     def _sections(self) -> Iterator[tuple[str, Section]]:
+        """The entries of a mapping, up to its end."""
         for name in self.events:
             if isinstance(name, CollectionEndEvent):
+                self.last = name
                 return
             self._pass(name)
             colon = self.text.find(":", self.end)
-            section = self._section(next(self.events), colon + 1)
+            section = self._section(name.start_mark.index, next(self.events), colon + 1)
             if isinstance(name, ScalarEvent):
                 yield str(name.value), section
 
-    def _section(self, event: Event, start: int) -> Section:
+    def _section(self, name: int, event: Event, start: int) -> Section:
+        value = max(start, event.start_mark.index)
         if not isinstance(event, CollectionStartEvent):
             self._pass(event)
-            if _is_nothing(event) and not _is_marked(event):
-                return Section(Form.NOTHING, start, max(start, self.end))
-            return Section(Form.OTHER, start, self.end)
-        column, end, is_empty = event.start_mark.column, self.end, True
+            end = max(start, self.end)
+            if _is_marked(event) or not isinstance(event, ScalarEvent):
+                return Section(Form.OTHER, name, start, value, end, end)
+            return Section(Form.NOTHING if _is_nothing(event) else Form.SCALAR, name, start, value, end, end)
+        is_mapping = isinstance(event, MappingStartEvent)
+        entries = dict(self._sections()) if is_mapping else {}
+        is_empty = not entries
+        if not is_mapping:
+            is_empty = self._pass_items()
+        end = self.end
+        self._finish(event, self.last)
+        form = _form(event, is_empty=is_empty, is_mapping=is_mapping)
+        if form is Form.NOTHING:
+            end = self.end
+        return Section(form, name, start, value, end, self.end, event.start_mark.column, entries)
+
+    def _pass_items(self) -> bool:
+        """Go past the items of a list, up to its end, and say whether there are none."""
+        is_empty = True
         for inner in self.events:
             if isinstance(inner, CollectionEndEvent):
-                end = self.end
-                self._finish(event, inner)
+                self.last = inner
                 break
             is_empty = False
             self._pass(inner)
-        if _is_marked(event):
-            return Section(Form.OTHER, start, self.end)
-        if is_empty:
-            return Section(Form.NOTHING, start, self.end)
-        is_mapping = isinstance(event, MappingStartEvent)
-        if event.flow_style:
-            return Section(Form.OTHER if is_mapping else Form.FLOW_LIST, start, end)
-        return Section(Form.MAPPING if is_mapping else Form.LIST, start, end, column)
+        return is_empty
 
     def _pass(self, event: Event) -> None:
         """Go past one value."""
@@ -218,6 +238,16 @@ def _is_comment(line: str, column: int) -> bool:
 def _is_marked(event: Event) -> bool:
     """Whether a value has an anchor or a tag, which something else may depend on."""
     return getattr(event, "anchor", None) is not None or getattr(event, "tag", None) is not None
+
+
+def _form(event: CollectionStartEvent, *, is_empty: bool, is_mapping: bool) -> Form:
+    if _is_marked(event):
+        return Form.OTHER
+    if is_empty:
+        return Form.NOTHING
+    if event.flow_style:
+        return Form.FLOW_MAPPING if is_mapping else Form.FLOW_LIST
+    return Form.MAPPING if is_mapping else Form.LIST
 
 
 def _is_nothing(event: Event) -> bool:

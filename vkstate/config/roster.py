@@ -1,8 +1,8 @@
 """A workshop's roster: a CSV file with a header, one person a line.
 
-``user`` is required. ``email`` becomes the person's user_id; a column named as an attribute overrides it for this
-person, an empty cell leaves it as it is, and the items of a list are separated by ``;``. Every other column is carried
-to the handout.
+``user`` is required. ``email`` becomes the person's user_id, and is carried to the handout too; a column named as an
+attribute overrides it for this person, an empty cell leaves it as it is, and the items of a list are separated by
+``;``. Every other column is carried to the handout.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ _DELIMITERS: Final = ",;\t"
 _ITEMS: Final = ";"
 _OF_OBJECTS: Final = frozenset({"budget_limits", "allowed_vector_store_indexes"})
 _NEAR: Final = 0.85
+_ASK: Final = "name it {} if that is what is meant"
 _ATTRIBUTES: Final = frozenset({*ATTRIBUTES, *EXPIRY_PATHS})
 _KNOWN: Final = frozenset({USER, EMAIL, *_ATTRIBUTES})
 
@@ -142,10 +143,11 @@ class _Reader:
 
     def _warnings(self, columns: tuple[str, ...], line: int) -> Iterator[str]:
         for name in columns:
-            near = max(sorted(_KNOWN), key=lambda known: SequenceMatcher(None, name, known).ratio())
-            if name not in _KNOWN and SequenceMatcher(None, name, near).ratio() >= _NEAR:
+            near = max(sorted(_KNOWN), key=lambda known: _likeness(name, known))
+            if name not in _KNOWN and _likeness(name, near) >= _NEAR:
                 what = f"the column {name!r} is only carried to the handout"
-                yield f"{self._at(line)}: {what}: name it {near} if that is what is meant"
+                meant = f"did you mean {near}, which is here too?" if near in columns else _ASK.format(near)
+                yield f"{self._at(line)}: {what}: {meant}"
 
     def _row(self, columns: tuple[str, ...], line: int, record: list[str]) -> Row | None:
         if len(record) != len(columns):
@@ -161,7 +163,7 @@ class _Reader:
             self.problems.add(self._at(line, USER), "must not be empty")
         if bad or not cells[USER]:
             return None
-        details = {name: cell for name, cell in cells.items() if cell and name not in _KNOWN}
+        details = {name: cell for name, cell in cells.items() if cell and name not in _KNOWN - {EMAIL}}
         return Row(cells[USER], self._at(line), cells, self._declared(cells, line), details)
 
     def _declared(self, cells: Mapping[str, str], line: int) -> Node:
@@ -185,6 +187,11 @@ class _Reader:
             self.problems.add(self._at(row.where.line or 1, USER), f"{row.user!r} is already in line {first}")
         else:
             rows[row.user] = row
+
+
+def _likeness(name: str, known: str) -> float:
+    """How much a column's name resembles one that means something, up to 1, which letters in another order are."""
+    return 1.0 if sorted(name) == sorted(known) else SequenceMatcher(None, name, known).ratio()
 
 
 def _delimiter(header: str) -> str:

@@ -6,12 +6,13 @@ What the members share is validated and merged once, whatever their number.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from vkstate.attributes import Sensitive, Value
 from vkstate.config.aliases import alias_problem
 from vkstate.config.expand import BUILT_IN, LIFECYCLE, Expansion
+from vkstate.config.hours import ALWAYS, Hours, hours_of, opened_by_the_start, with_end
 from vkstate.config.layers import NOTHING, Layer, check
 from vkstate.config.people import People, Person, people_of
 from vkstate.config.places import Problems, did_you_mean
@@ -22,7 +23,18 @@ from vkstate.config.tree import Node, with_names, without
 from vkstate.keys import Member
 
 DEFAULT_DOMAIN: Final = "example.com"
-_NAMING: Final = ("count", "members", "roster", "user_prefix", "alias_template", "user_id_template", "user_domain")
+_NAMING: Final = (
+    "count",
+    "members",
+    "roster",
+    "spares",
+    "user_prefix",
+    "user_format",
+    "alias_template",
+    "user_id_template",
+    "user_domain",
+)
+_BLOCKED: Final = "blocked"
 _DEFAULT_ALIAS: Final = "{workshop}-{user}"
 
 
@@ -36,6 +48,7 @@ def add_workshop(name: str, node: Node, expansion: Expansion) -> None:
     shared = without(node, "overrides")
     valid = validated(Workshop, without(shared, LIFECYCLE), problems)
     own = expansion.layer_from(valid, shared)
+    hours = hours_of(valid, node, problems) if valid and node.sound else ALWAYS
     overrides = _overrides(node.children.get("overrides"), expansion)
     model = valid or salvaged(without(shared, LIFECYCLE))
     before = len(problems)
@@ -45,7 +58,8 @@ def add_workshop(name: str, node: Node, expansion: Expansion) -> None:
     if people is None:
         return
     _check_overridden(node.children.get("overrides"), people, problems, secret=node.tainted)
-    workshop = _Workshop(name, node, model, people, own, overrides, expansion)
+    own = own and with_end(hours, node, own)
+    workshop = _Workshop(name, node, model, people, own, overrides, hours, expansion)
     if templates := workshop.templates():
         workshop.add_members(*templates)
     else:
@@ -89,6 +103,7 @@ class _Workshop:
     people: People
     own: Layer | None
     overrides: Mapping[str, Layer]
+    hours: Hours
     expansion: Expansion
 
     @property
@@ -155,6 +170,8 @@ class _Workshop:
                 self.expansion.complete = False
                 continue
             name = alias.fill(values)
+            if person.spare and name in self.expansion.leaving:
+                continue  # moved gives it to somebody
             if not self._claim(name, person):
                 if person.own_place:
                     continue
@@ -175,11 +192,10 @@ class _Workshop:
         values = {**person.cells, "workshop": self.name, "user": person.user}
         if person.number is not None:
             values["n"] = str(person.number)
-        empty = sorted({name for one in templates if one for name in one.names if not values[name]})
+        empty = sorted({name for one in templates if one for name in one.names if not values.get(name)})
         for name in empty:
-            self.expansion.problems.add(
-                person.where, f"the cell {name} is empty, and a template of the workshop needs it"
-            )
+            needed = f"a spare has no {{{name}}}" if person.spare else f"the cell {name} is empty"
+            self.expansion.problems.add(person.where, f"{needed}, and a template of the workshop needs it")
         return None if empty else values
 
     def _claim(self, alias: str, person: Person) -> bool:
@@ -198,4 +214,12 @@ class _Workshop:
             declared = dict(layer.values)
             if not check(layer, person.where, self.expansion.problems):
                 return
-        self.expansion.desire(alias, declared, layer, person.where, self._member(person), person.details)
+        hours = self.hours
+        if hours.starts_at and not opened_by_the_start(base.values, person.declared, override):
+            hours = replace(hours, starts_at=None)
+        if hours.starts_at and _BLOCKED in (layer.life.ignore_changes or ()):
+            self.expansion.problems.add(
+                self.node.children["starts_at"].where,
+                "has no effect beside ignore_changes: [blocked], by which the keys would stay as they were created",
+            )
+        self.expansion.desire(alias, declared, layer, person.where, self._member(person), person.details, hours)

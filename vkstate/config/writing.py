@@ -7,19 +7,14 @@ there before and what was to be added, and nothing else.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from vkstate.attributes import Json, same
+from vkstate.config.content import Content, Cut, as_literal, means, read_content, split_mark, with_cuts
 from vkstate.config.layout import USUAL_STEP, Form, Layout, Section, layout_of
 from vkstate.config.notation import WIDTH, entry, item, literal, written
-from vkstate.config.places import ConfigError, Problems, Where
-from vkstate.config.source import parse
-from vkstate.config.tree import Node, TreeBuilder
+from vkstate.config.places import ConfigError
 from vkstate.errors import VkstateError
-
-_MARK: Final = "\ufeff"
-_CONFIG: Final = "the config"
 
 
 class ConfigNotExtended(VkstateError):
@@ -28,28 +23,22 @@ class ConfigNotExtended(VkstateError):
     summary: ClassVar[str] = "the config cannot be extended"
 
 
-@dataclass(frozen=True)
-class _Edit:
-    """A part of the text, and what takes its place."""
-
-    start: int
-    end: int
-    text: str
-
-
-def with_keys(text: str, entries: Mapping[str, Mapping[str, Json]], *, imports: Sequence[str] = ()) -> str:
+def with_keys(
+    text: str, entries: Mapping[str, Mapping[str, Json]], *, imports: Sequence[str] = (), then: str = "vkstate plan"
+) -> str:
     """The text of a config with entries added at the end of ``keys``, and names at the end of ``import``.
 
     :param text: a config that can be loaded, line ends and byte order mark as they are in the file.
     :param entries: by alias, the attributes as they are to stand there; texts are meant literally, so that a ``$`` is
         doubled.
     :param imports: aliases; those that ``import`` names already are left out.
+    :param then: the command to run once somebody has added them by hand.
     :raises ConfigNotExtended: this cannot be done in place, or an entry cannot stand in a config at all; where it can,
         with what to add by hand.
     :raises ConfigError: the text is not YAML.
     """
-    mark, body = (_MARK, text[1:]) if text.startswith(_MARK) else ("", text)
-    before = _read(body)
+    mark, body = split_mark(text)
+    before = read_content(body)
     there = [alias for alias in entries if literal(alias) in before.node("keys").children]
     if there:
         raise ConfigNotExtended(
@@ -64,60 +53,22 @@ def with_keys(text: str, entries: Mapping[str, Mapping[str, Json]], *, imports: 
     try:
         added = _insert(body, entries, names)
     except _Unsuited as reason:
-        raise _by_hand(str(reason), fragment) from None
-    if not _holds(added, before.extended(entries, names)):
-        raise _by_hand("There is no place for it that leaves the rest as it is.", fragment)
+        raise _by_hand(str(reason), fragment, then) from None
+    if not means(added, _extended(before, entries, names)):
+        raise _by_hand("There is no place for it that leaves the rest as it is.", fragment, then)
     return mark + added
 
 
-@dataclass(frozen=True)
-class _Content:
-    """What a text means, with its references as they are written."""
-
-    root: Node
-    problems: Problems
-
-    def node(self, section: str) -> Node:
-        return self.root.children.get(section) or Node(None, self.root.where)
-
-    def extended(self, entries: Mapping[str, Mapping[str, Json]], names: Sequence[str]) -> Json:
-        """The content as it should be with additions."""
-        content = dict(self.root.value) if isinstance(self.root.value, dict) else {}
-        keys, listed = content.get("keys"), content.get("import")
-        if entries:
-            new = {literal(alias): _literal(dict(inner)) for alias, inner in entries.items()}
-            content["keys"] = {**(keys if isinstance(keys, dict) else {}), **new}
-        if names:
-            content["import"] = [*(listed if isinstance(listed, list) else []), *map(literal, names)]
-        return content
-
-
-def _read(text: str) -> _Content:
-    problems = Problems(_CONFIG)
-    where = Where(_CONFIG)
-    raw = parse(text, _CONFIG)
-    return _Content(TreeBuilder(problems, None).build(raw, where) if raw else Node(None, where), problems)
-
-
-def _holds(text: str, wanted: Json) -> bool:
-    """Whether a text can be read, and means what it should."""
-    try:
-        return same(_read(text).root.value, wanted)
-    except ConfigError:
-        return False
-
-
-def _literal(value: Json) -> Json:
-    """A value with its texts as they are written, dollar signs doubled."""
-    match value:
-        case str():
-            return literal(value)
-        case list():
-            return [_literal(inner) for inner in value]
-        case dict():
-            return {literal(name): _literal(inner) for name, inner in value.items()}
-        case _:
-            return value
+def _extended(content: Content, entries: Mapping[str, Mapping[str, Json]], names: Sequence[str]) -> Json:
+    """The content as it should be with additions."""
+    sections = content.value
+    keys, listed = sections.get("keys"), sections.get("import")
+    if entries:
+        new = {literal(alias): as_literal(dict(inner)) for alias, inner in entries.items()}
+        sections["keys"] = {**(keys if isinstance(keys, dict) else {}), **new}
+    if names:
+        sections["import"] = [*(listed if isinstance(listed, list) else []), *map(literal, names)]
+    return sections
 
 
 class _Unsuited(Exception):
@@ -143,7 +94,7 @@ class _Additions:
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
-        self._edits: list[_Edit] = []
+        self._cuts: list[Cut] = []
         self._new: list[str] = []
 
     def add(self, name: str, form: Form, lines: Callable[[int], Iterable[str]]) -> None:
@@ -161,7 +112,7 @@ class _Additions:
             value = layout.text[section.start : section.end]
             if "#" in value:
                 raise _Unsuited(f"A comment stands where the first entry of {name} belongs.")
-            self._edits.append(_Edit(section.start, section.end, ""))
+            self._cuts.append(Cut(section.start, section.end))
         elif section.form is form:
             column = section.column
         else:
@@ -176,14 +127,14 @@ class _Additions:
         if len(line.rstrip()) + len(added) > WIDTH:
             pad = " " * (layout.column + layout.step)
             added = "".join(f",{layout.line_end}{pad}{written(name)}" for name in names)
-        self._edits.append(_Edit(section.end, section.end, added))
+        self._cuts.append(Cut(section.end, section.end, added))
 
     def _put(self, place: int, lines: str) -> None:
         """Insert whole lines at the start of a line, or behind a last line that no line end closes."""
         layout = self._layout
         lines = lines.replace("\n", layout.line_end)
         text = f"{lines}{layout.line_end}" if layout.starts_line(place) else f"{layout.line_end}{lines}"
-        self._edits.append(_Edit(place, place, text))
+        self._cuts.append(Cut(place, place, text))
 
     def text(self) -> str:
         """The text with everything inserted."""
@@ -191,12 +142,7 @@ class _Additions:
         if self._new:
             blank = "\n" if layout.wants_blank_line else ""
             self._put(layout.end, blank + "\n\n".join(self._new))
-        pieces: list[str] = []
-        end = 0
-        for edit in sorted(self._edits, key=lambda one: one.start):
-            pieces += [layout.text[end : edit.start], edit.text]
-            end = edit.end
-        return "".join([*pieces, layout.text[end:]])
+        return with_cuts(layout.text, self._cuts)
 
 
 def _entries(entries: Mapping[str, Mapping[str, Json]], column: int, step: int) -> Iterator[str]:
@@ -218,16 +164,16 @@ def _fragment(entries: Mapping[str, Mapping[str, Json]], names: Sequence[str]) -
 def _check_fragment(fragment: str, entries: Mapping[str, Mapping[str, Json]], names: Sequence[str]) -> None:
     """See that what is to be added can stand in a config at all."""
     try:
-        read = _read(fragment)
+        read = read_content(fragment)
         read.problems.raise_if_any()
     except ConfigError as error:
         found = "\n".join(f"{one.where.path}: {one.sentence}" for one in error.problems)
         raise ConfigNotExtended(found, hint="leave it out of the config, or write it in another way") from None
-    if not same(read.root.value, _read("").extended(entries, names)):
+    if not same(read.root.value, _extended(read_content(""), entries, names)):
         raise ConfigNotExtended("There is a value that YAML does not hold.", hint="write the entry by hand")
 
 
-def _by_hand(sentence: str, fragment: str) -> ConfigNotExtended:
+def _by_hand(sentence: str, fragment: str, then: str) -> ConfigNotExtended:
     return ConfigNotExtended(
-        f"{sentence} To be added:\n{fragment}", hint="add these lines to the config by hand, then run: vkstate plan"
+        f"{sentence} To be added:\n{fragment}", hint=f"add these lines to the config by hand, then run: {then}"
     )
