@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from vkstate.cli.options import AsJson, AutoApprove, Exclude, LockTimeout, Parallelism, Target
+from vkstate.cli.options import AsJson, AutoApprove, Exclude, LockTimeout, NoReport, Parallelism, Target
 from vkstate.cli.shared import Shared
 
 if TYPE_CHECKING:
@@ -19,15 +17,15 @@ def destroy(
     target: Target = None,
     exclude: Exclude = None,
     auto_approve: AutoApprove = False,
-    no_report: Annotated[bool, typer.Option("--no-report", help="Keep no closing report in reports/.")] = False,
+    no_report: NoReport = False,
     parallelism: Parallelism = None,
     lock_timeout: LockTimeout = "0s",
     as_json: AsJson = False,
 ) -> int:
     """Delete every key of this project.
 
-    Then reads back that they are gone. Keys of others are not touched. A closing report of what each key had spent is
-    kept in reports/.
+    Then reads back that they are gone, and says how many remain. Keys of others are not touched. What each key had
+    spent is shown by workshop, and kept in reports/.
     """
     from vkstate.cli.applying import Run, carry_out
     from vkstate.cli.planning import Wish, planned

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
 from vkstate.executor.ports import ClosingLine
 from vkstate.expiry import format_instant
 from vkstate.keys import Token, natural_order
+from vkstate.spending import dollars, totals
 from vkstate.state.durable import durable_write, make_directory
 
 FORMAT: Final = 1
@@ -57,7 +57,7 @@ class ClosingReport:
             "proxy": self._proxy,
             "written_at": format_instant(now),
             "keys": [_form(line) for line in lines],
-            "total_spend": _total(line.spend for line in lines),
+            "total_spend": float(totals(lines).whole.spend),
         }
         return json.dumps(form, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
@@ -68,16 +68,13 @@ def _form(line: ClosingLine) -> dict[str, object]:
         "token": line.token,
         "user_id": line.user_id,
         "workshop": line.workshop,
-        "spend": line.spend,
+        "spend": float(dollars(line.spend)),
+        "lifetime_spend": None if line.lifetime_spend is None else float(dollars(line.lifetime_spend)),
         "max_budget": line.max_budget,
         "created_at": None if line.created_at is None else format_instant(line.created_at),
         "expires_at": None if line.expires_at is None else format_instant(line.expires_at),
+        "replaced": line.replaced,
     }
-
-
-def _total(spends: Iterable[float]) -> float:
-    """The sum as people add: of the decimal figures that stand in the report."""
-    return float(sum((Decimal(repr(spend)) for spend in spends), Decimal(0)))
 
 
 def _unused(directory: Path, now: datetime) -> Path:

@@ -9,9 +9,11 @@ from typing import Final, TypeAlias
 
 from vkstate.executor.outcome import Applied, Failed, NotAttempted, Outcome, Result
 from vkstate.expiry import format_instant
-from vkstate.plan import Action, Change
-from vkstate.views.grouping import Group, gather, personal, without_alias
+from vkstate.plan import Action, Change, Reason
+from vkstate.spending import totals
+from vkstate.views.grouping import Group, gather, listing, personal, without_alias
 from vkstate.views.summary import Kind, Mode, counted_kinds, has_moved, is_renewed, kind_of
+from vkstate.views.totals import totals_lines
 from vkstate.views.values import PLAIN, SIGNS, TONES, Palette, Tone
 from vkstate.views.words import and_others, escaped, prose, spent, verb
 
@@ -22,17 +24,31 @@ _DONE_KINDS: Final[Mapping[Kind, str]] = {
     Kind.IMPORT: "imported",
     Kind.RELEASE: "released",
 }
+WIDTH: Final = 100
+_ROOM: Final = 400
+"""Characters that the names of keys that are still there take about."""
+_UPDATED: Final[Mapping[Command, str]] = {"refresh": "accepted", "move": "moved"}
+"""What an update is called where it is the command's own."""
 _STOPPED: Final = {
     "SIGINT": "Interrupted by Ctrl-C: what was running was awaited and saved; nothing more was started.",
     "SIGTERM": "Stopped by SIGTERM: what was running was awaited and saved; nothing more was started.",
 }
 
 
-def render_outcome(outcome: Outcome, *, command: Command = "apply", palette: Palette = PLAIN) -> str:
+def render_outcome(
+    outcome: Outcome,
+    *,
+    command: Command = "apply",
+    report: str | None = None,
+    palette: Palette = PLAIN,
+    width: int = WIDTH,
+) -> str:
     """The end of a run, ending in a newline.
 
     What was applied is listed only where something was not, or where there is more to say of it: a note, or what became
     of an old key value. Members of a workshop that fared alike are one line.
+
+    :param report: where the closing report is; None where none was kept: then nothing is said of what was spent.
     """
     telling = [result for result in outcome.applied if result.note is not None or _has_old_value(result.change)]
     sections = [
@@ -41,6 +57,8 @@ def render_outcome(outcome: Outcome, *, command: Command = "apply", palette: Pal
         _section("Not attempted:", outcome.not_attempted, palette),
         [f"{palette.paint(Tone.HINT, 'note:')} {prose(notice)}" for notice in outcome.notices],
         [_STOPPED[outcome.interrupted]] if outcome.interrupted is not None else [],
+        _closing(outcome, report, width),
+        _left(outcome, palette) if command == "destroy" else [],
         [palette.paint(Tone.STRONG, outcome_line(outcome, command))],
     ]
     return "\n\n".join("\n".join(section) for section in sections if section) + "\n"
@@ -60,8 +78,8 @@ def _word(kind: Kind, outcome: Outcome, command: Command) -> str:
     """``updated (2 moved, 1 renewed)``: those that are of a special sort are updates like the others."""
     if kind is not Kind.UPDATE:
         return _DONE_KINDS[kind]
-    if command == "refresh":
-        return "accepted"
+    if command in _UPDATED:
+        return _UPDATED[command]
     updates = [result.change for result in outcome.applied if result.change.action is Action.UPDATE]
     sorts = ((sum(map(has_moved, updates)), "moved"), (sum(map(is_renewed, updates)), "renewed"))
     told = ", ".join(f"{number:,} {word}" for number, word in sorts if number)
@@ -69,10 +87,38 @@ def _word(kind: Kind, outcome: Outcome, command: Command) -> str:
 
 
 def _remain(outcome: Outcome) -> str:
-    if outcome.remaining is None:
-        return ""
-    targeted = sum(result.change.action is Action.DELETE for result in outcome.results)
-    return f" {outcome.remaining:,} of {targeted:,} {verb(outcome.remaining, 'remains', 'remain')}."
+    """How many of the keys that were to be deleted are still there, as they were read afterwards; those that the plan
+    found gone are among them."""
+    deletes = [result for result in outcome.results if result.change.action is Action.DELETE]
+    gone = sum(result.change.reason is Reason.GONE for result in outcome.results)
+    asked, left = len(deletes) + gone, outcome.remaining or 0
+    if outcome.remaining is None and not all(isinstance(result, Applied) for result in deletes):
+        return f" How many of {asked:,} remain could not be read."
+    return f" {left:,} of {asked:,} {verb(left, 'remains', 'remain')}." if asked else ""
+
+
+def _left(outcome: Outcome, palette: Palette) -> list[str]:
+    """Which keys a destroy left, or may have left, and what to type next."""
+    left = [
+        result.change
+        for result in outcome.results
+        if result.change.action is Action.DELETE and not isinstance(result, Applied)
+    ]
+    if not left:
+        return []
+    members = {change.alias: change.member for change in left if change.member is not None}
+    names = listing((change.alias for change in left), members, _ROOM)
+    may = "Not verified as gone" if outcome.remaining is None else "Still on the proxy"
+    hint = palette.paint(Tone.HINT, "hint:")
+    return [f"{may}: {names}.", f"{hint} run the same command again: it deletes what is left"]
+
+
+def _closing(outcome: Outcome, report: str | None, width: int) -> list[str]:
+    """What the keys that are gone had spent, and where that is kept."""
+    if report is None:
+        return []
+    where = f"Closing report: {escaped(report)} (no secret is in it: commit it)"
+    return [where, *totals_lines(totals(outcome.closed), width=width)] if outcome.closed else [where]
 
 
 _ALIAS: Final = "\0"

@@ -1,12 +1,16 @@
-"""How far an apply or a destroy has come, on stderr: a bar on a terminal, a line every few seconds elsewhere."""
+"""How far a run has come, on stderr: a bar on a terminal, a line every few seconds elsewhere.
+
+Of an apply or a destroy the changes are counted; while the proxy is only read, the requests that this takes.
+"""
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, TextIO
 
-from vkstate.executor.outcome import Failed, Result
+from vkstate.executor.outcome import Failed, NotAttempted, Result
 from vkstate.keys import Alias
 from vkstate.plan import Change
 from vkstate.views.words import counted, escaped
@@ -16,10 +20,113 @@ if TYPE_CHECKING:
 
 EVERY: Final = 5.0
 """Seconds between two lines."""
+PATIENCE: Final = 1.0
+"""Seconds that reading may take before a bar is drawn: most of it is over sooner."""
+
+
+class Tally:
+    """How many of how many, how fast, and how long it will still take. Several threads may call it.
+
+    A phase counts anew: a change that was answered while it was sent counts again once it is read back.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        """:param clock: seconds that never go back."""
+        self._lock = threading.RLock()
+        self._clock = clock
+        self._started_at = self._since = clock()
+        self._before = 0
+        self._changes = 0
+        self._requests = 0
+        self._requests_answered = 0
+        self._answered: set[Alias] = set()
+        self._ended: set[Alias] = set()
+        self._failed = 0
+        self._not_attempted = 0
+
+    def start(self, changes: int) -> None:
+        with self._lock:
+            self._changes = changes
+            self._started_at = self._since = self._clock()
+
+    def phase(self) -> None:
+        with self._lock:
+            self._answered.clear()
+            self._requests = self._requests_answered = 0
+            self._before, self._since = len(self._ended), self._clock()
+
+    def answered(self, changes: Sequence[Change]) -> None:
+        with self._lock:
+            self._answered.update(change.alias for change in changes)
+
+    def add(self, result: Result) -> None:
+        with self._lock:
+            if isinstance(result, NotAttempted):
+                self._not_attempted += 1
+            else:
+                self._ended.add(result.change.alias)
+            self._failed += isinstance(result, Failed)
+
+    def expect(self, requests: int) -> None:
+        with self._lock:
+            self._requests += requests
+
+    def request_answered(self) -> None:
+        with self._lock:
+            self._requests_answered += 1
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since it all began."""
+        return self._clock() - self._started_at
+
+    @property
+    def done(self) -> int:
+        """The changes that have ended, or in this phase were answered; where there are none, the requests."""
+        return len(self._answered | self._ended) if self._changes else self._requests_answered
+
+    @property
+    def total(self) -> int:
+        return self._changes or self._requests
+
+    def text(self, *, at_last: bool = False) -> str:
+        """``12 of 27, 3.1 a second, 5 s left``, or ``reading: 3 of 200 requests, 8.0 a second, 25 s left``.
+
+        :param at_last: the rate is that of the whole run.
+        """
+        with self._lock:
+            if not self.total:
+                return "reading"
+            count = f"{self.done:,} of {self.total:,}"
+            first = count if self._changes else f"reading: {count} requests"
+            return ", ".join((first, *self.details(at_last=at_last)))
+
+    def details(self, *, at_last: bool = False) -> list[str]:
+        """Failures, rate and time left, as far as there is anything to say."""
+        with self._lock:
+            parts = [f"{self._failed:,} failed"] if self._failed else []
+            parts += [f"{self._not_attempted:,} not attempted"] if self._not_attempted else []
+            if self._changes and self._requests_answered < self._requests:
+                parts.append(f"{self._requests_answered:,} of {self._requests:,} requests")
+            done = self.done if at_last else self.done - self._before
+            elapsed = self._clock() - (self._started_at if at_last else self._since)
+            if done <= 0 or elapsed <= 0:
+                return parts
+            parts.append(f"{done / elapsed:.1f} a second")
+            left = self.total - self.done - self._not_attempted
+            return [*parts, f"{_clock_text(left * elapsed / done)} left"] if left > 0 else parts
+
+
+def _clock_text(seconds: float) -> str:
+    minutes, rest = divmod(max(1, round(seconds)), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 class Lines:
     """Progress as plain lines, for logs: no more often than every few seconds, and at each new phase."""
+
+    patience: Final = EVERY
+    """Seconds after which :meth:`still_reading` is worth a call."""
 
     def __init__(self, stream: TextIO, *, clock: Callable[[], float] = time.monotonic, every: float = EVERY) -> None:
         """:param clock: seconds that never go back."""
@@ -27,6 +134,7 @@ class Lines:
         self._clock = clock
         self._every = every
         self._tally = Tally(clock)
+        self._lock = threading.Lock()
         self._said_at = clock()
         self._said: str | None = None
         self._deaf = False
@@ -43,78 +151,50 @@ class Lines:
         self._tally.add(result)
         self._say_if_due()
 
-    def _say_if_due(self) -> None:
-        if self._clock() - self._said_at >= self._every:
-            self._say(self._tally.text())
+    def expect(self, requests: int) -> None:
+        self._tally.expect(requests)
+
+    def request_answered(self) -> None:
+        self._tally.request_answered()
+        self._say_if_due()
+
+    def still_reading(self) -> None:
+        """Say so, where a single request takes its time: of that there is nothing to count."""
+        self._say_if_due()
 
     def phase(self, text: str) -> None:
+        self._tally.phase()
         self._say(escaped(text))
 
     def ended(self) -> None:
-        if self._tally.total:
+        """Say the last word, unless nothing was said and nothing was to be changed."""
+        if self._said is not None and self._tally.total:
+            self._say(self._tally.text(at_last=True))
+
+    def _say_if_due(self) -> None:
+        with self._lock:
+            due = self._clock() - self._said_at >= self._every
+            if due:
+                self._said_at = self._clock()
+        if due:
             self._say(self._tally.text())
 
     def _say(self, text: str) -> None:
-        self._said_at = self._clock()
-        if text != self._said and not self._deaf:
-            try:
-                self._stream.write(f"{text}\n")
-                self._stream.flush()
-            except OSError:  # progress decides nothing: a reader that went away must not end the run
-                self._deaf = True
-        self._said = text
-
-
-class Tally:
-    """How many of how many, how fast, and how long it will still take."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self.total = 0
-        self.failed = 0
-        self._seen: set[Alias] = set()
-        self._clock = clock
-        self._since = clock()
-
-    def start(self, total: int) -> None:
-        self.total = total
-        self._since = self._clock()
-
-    @property
-    def done(self) -> int:
-        """The changes that were answered or have ended."""
-        return len(self._seen)
-
-    def answered(self, changes: Sequence[Change]) -> None:
-        self._seen.update(change.alias for change in changes)
-
-    def add(self, result: Result) -> None:
-        self._seen.add(result.change.alias)
-        self.failed += isinstance(result, Failed)
-
-    def text(self) -> str:
-        """``12 of 27, 3.1 a second, 5 s left``."""
-        return ", ".join((f"{self.done:,} of {self.total:,}", *self.details()))
-
-    def details(self) -> list[str]:
-        """Failures, rate and time left, as far as there is anything to say."""
-        parts = [f"{self.failed:,} failed"] if self.failed else []
-        elapsed = self._clock() - self._since
-        if not self.done or elapsed <= 0:
-            return parts
-        rate = self.done / elapsed
-        parts.append(f"{rate:.1f} a second")
-        if self.done < self.total:
-            parts.append(f"{_clock_text((self.total - self.done) / rate)} left")
-        return parts
-
-
-def _clock_text(seconds: float) -> str:
-    minutes, rest = divmod(max(1, round(seconds)), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+        with self._lock:
+            self._said_at = self._clock()
+            if text != self._said and not self._deaf:
+                try:
+                    self._stream.write(f"{text}\n")
+                    self._stream.flush()
+                except OSError:  # progress decides nothing: a reader that went away must not end the run
+                    self._deaf = True
+            self._said = text
 
 
 class Bar:
     """Progress as a bar that is drawn over and over, and is gone at the end."""
+
+    patience: Final = PATIENCE
 
     def __init__(
         self,
@@ -129,13 +209,14 @@ class Bar:
         :param clock: seconds that never go back.
         :param width: columns; None for the terminal's own.
         """
-        self._progress, self._task = _bar(stream, clock, width, colour=colour)
+        self._make: Callable[[], tuple[Progress, TaskID]] = lambda: _bar(stream, clock, width, colour=colour)
+        self._drawn: tuple[Progress, TaskID] | None = None
+        self._lock = threading.Lock()
         self._tally = Tally(clock)
 
     def started(self, total: int) -> None:
         self._tally.start(total)
-        self._progress.update(self._task, total=total, visible=True)
-        self._progress.start()
+        self._draw("applying" if self._drawn is None else None)
 
     def answered(self, changes: Sequence[Change]) -> None:
         self._tally.answered(changes)
@@ -145,15 +226,42 @@ class Bar:
         self._tally.add(result)
         self._draw()
 
-    def _draw(self) -> None:
-        self._progress.update(self._task, completed=self._tally.done, details=", ".join(self._tally.details()))
+    def expect(self, requests: int) -> None:
+        self._tally.expect(requests)
+        self._draw_if_worth()
+
+    def request_answered(self) -> None:
+        self._tally.request_answered()
+        self._draw_if_worth()
+
+    def still_reading(self) -> None:
+        self._draw_if_worth()
 
     def phase(self, text: str) -> None:
-        self._progress.update(self._task, description=escaped(text), visible=True)
-        self._progress.start()
+        self._tally.phase()
+        self._draw(escaped(text))
 
     def ended(self) -> None:
-        self._progress.stop()
+        with self._lock:
+            if self._drawn is not None:
+                self._drawn[0].stop()
+
+    def _draw_if_worth(self) -> None:
+        """Draw what is going on already; of reading only what takes its time."""
+        if self._drawn is not None:
+            self._draw()
+        elif self._tally.elapsed >= PATIENCE:
+            self._draw("reading")
+
+    def _draw(self, description: str | None = None) -> None:
+        with self._lock:
+            if self._drawn is None:
+                self._drawn = self._make()
+                self._drawn[0].start()
+            progress, task = self._drawn
+            details = ", ".join(self._tally.details())
+            total = self._tally.total or None  # what is not known is drawn as a pulse
+            progress.update(task, description=description, total=total, completed=self._tally.done, details=details)
 
 
 def _bar(stream: TextIO, clock: Callable[[], float], width: int | None, *, colour: bool) -> tuple[Progress, TaskID]:
@@ -172,4 +280,4 @@ def _bar(stream: TextIO, clock: Callable[[], float], width: int | None, *, colou
         redirect_stdout=False,  # stdout carries data: it must not be drawn on stderr
         get_time=clock,
     )
-    return progress, progress.add_task("applying", total=None, visible=False, details="")
+    return progress, progress.add_task("", total=None, details="")
