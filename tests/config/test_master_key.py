@@ -9,19 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from vkstate.config import master_key
+from vkstate.config import programs
 from vkstate.config.interpolation import EnvironmentRef
+from vkstate.config.kubernetes import FromKubernetes
 from vkstate.config.master_key import (
     DEFAULT_SOURCE,
     FromCommand,
     FromFile,
-    FromKubernetes,
     FromText,
     MasterKeyMissing,
     MasterKeySource,
-    MasterKeyUnreadable,
     resolve_master_key,
 )
+from vkstate.config.programs import MasterKeyUnreadable
 
 SECRET = "sk-master-key-canary"
 KUBERNETES = FromKubernetes("llm", "litellm", "master-key")
@@ -120,7 +120,7 @@ def test_commands_that_do_not_give_one(tmp_path: Path, monkeypatch: pytest.Monke
     silent = script(tmp_path, "silent", "exit 0")
     hanging = script(tmp_path, "hanging", "exec sleep 60")
     (tmp_path / "plain").write_text("")
-    monkeypatch.setattr(master_key, "PATIENCE", 0.2)
+    monkeypatch.setattr(programs, "PATIENCE", 0.2)
 
     assert [failure(FromCommand((argv,)), tmp_path, PATH="/usr/bin:/bin")[0] for argv in (quiet, silent, hanging)] == [
         f"the command {quiet} ended with 1 without a word on stderr.",
@@ -153,14 +153,24 @@ def test_from_a_kubernetes_secret(tmp_path: Path, name: str) -> None:
     environ = kubectl(tmp_path, {"kind": "Secret", "data": {"master-key": encoded(f"{SECRET}\n")}}, name)
 
     assert resolved(KUBERNETES, tmp_path, **environ) == SECRET
-    assert (tmp_path / "asked").read_text() == (f"{tmp_path}/{name} get secret litellm --namespace llm --output json\n")
+    asked = "get secret litellm --namespace llm --request-timeout 20s --output json"
+    assert (tmp_path / "asked").read_text() == f"{tmp_path}/{name} {asked}\n"
 
 
 def test_without_a_namespace_the_context_decides(tmp_path: Path) -> None:
     environ = kubectl(tmp_path, {"data": {"k": encoded(SECRET)}})
 
     assert resolved(FromKubernetes(None, "litellm", "k"), tmp_path, **environ) == SECRET
-    assert (tmp_path / "asked").read_text() == f"{tmp_path}/kubectl get secret litellm --output json\n"
+    asked = "get secret litellm --request-timeout 20s --output json"
+    assert (tmp_path / "asked").read_text() == f"{tmp_path}/kubectl {asked}\n"
+
+
+def test_a_context_of_the_kubeconfig(tmp_path: Path) -> None:
+    environ = kubectl(tmp_path, {"data": {"k": encoded(SECRET)}})
+
+    assert resolved(FromKubernetes("llm", "litellm", "k", "prod"), tmp_path, **environ) == SECRET
+    asked = "get secret litellm --context prod --namespace llm --request-timeout 20s --output json"
+    assert (tmp_path / "asked").read_text() == f"{tmp_path}/kubectl {asked}\n"
 
 
 @pytest.mark.parametrize(
@@ -197,5 +207,5 @@ def test_kubernetes_failures_are_told_apart(tmp_path: Path) -> None:
         "there is no secret litellm in the current namespace.",
         "kubectl get secret litellm",
     )
-    script(tmp_path, "kubectl", "echo 'connection refused' >&2; exit 1")
-    assert failure(KUBERNETES, tmp_path, **path) == ("kubectl ended with 1, and said: connection refused", BY_HAND)
+    script(tmp_path, "kubectl", "echo noise >&2; echo 'something else' >&2; echo >&2; exit 1")
+    assert failure(KUBERNETES, tmp_path, **path) == ("kubectl ended with 1, and said: something else", BY_HAND)

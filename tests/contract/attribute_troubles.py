@@ -52,6 +52,8 @@ def does_not_exist(key: OneKey, name: str) -> None:
     declared = {name: key.proxy.alias("nowhere"), "user_id": None}
     thing = _THINGS.get(name, name.removesuffix("_id"))
     hint = f"hint: create the {thing} in LiteLLM first, or correct {name} of {key.alias}\n"
+    if name == "team_id":  # of which the plan says so already
+        hint = "hint: correct team_id, or create the team in LiteLLM first\n"
     key.declare(declared)
     ran = key.workspace.run("apply", "--auto-approve")
     assert (ran.code, hint in ran.stdout, key.workspace.keys) == (1, True, {}), ran

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 import requests
 
 from tests.contract.proxies import TIMEOUT_SECONDS, Proxy
+from tests.workspace import OWN_VARIABLES, Workspace
+from vkstate.litellm.client import Connection
 from vkstate.sandbox.adapter import BASE_URL, SCHEME, SandboxAdapter
 from vkstate.sandbox.server import serving
 from vkstate.sandbox.settings import DEFAULT_MASTER_KEY
@@ -32,6 +35,33 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         else:
             base_url, master_key = live_proxy()
         yield opened(session, base_url, master_key)
+
+
+@pytest.fixture
+def connection(proxy: Proxy) -> Iterator[Connection]:
+    """The proxy as vkstate speaks to it."""
+    adapter = proxy.session.get_adapter(proxy.base_url)
+    with Connection(
+        proxy.base_url, proxy.master_key, mount=lambda session: session.mount(proxy.base_url, adapter)
+    ) as opened:
+        yield opened
+
+
+@pytest.fixture
+def project(proxy: Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
+    """A project on the proxy, spoken to over HTTP; what it makes is deleted afterwards."""
+    if not proxy.base_url.startswith("http://"):
+        pytest.skip("this one is spoken to in process only")
+    for name in OWN_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("LITELLM_MASTER_KEY", proxy.master_key)
+    path = tmp_path / "project"
+    path.mkdir()
+    monkeypatch.chdir(path)
+    workspace = Workspace(path)
+    yield workspace
+    if workspace.state_path.exists():
+        proxy.made += [record["token"] for record in workspace.keys.values() if record["token"]]
 
 
 @pytest.fixture

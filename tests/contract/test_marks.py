@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
@@ -24,13 +23,9 @@ THEIRS: dict[str, Json] = {
 
 
 @pytest.fixture
-def client(proxy: Proxy) -> Iterator[LiteLLMProxy]:
-    """The proxy as vkstate speaks to it."""
-    adapter = proxy.session.get_adapter(proxy.base_url)
-    with Connection(
-        proxy.base_url, proxy.master_key, mount=lambda session: session.mount(proxy.base_url, adapter)
-    ) as connection:
-        yield LiteLLMProxy(connection)
+def client(connection: Connection) -> LiteLLMProxy:
+    """The proxy as vkstate writes to it."""
+    return LiteLLMProxy(connection)
 
 
 def test_our_mark_alone_comes_and_goes(proxy: Proxy, client: LiteLLMProxy) -> None:

@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from tests.contract.conftest import live_proxy, opened
-from tests.contract.proxies import MODEL, Json, Proxy, token_of
+from tests.contract.proxies import MODEL, OTHER_MODEL, Json, Proxy, token_of
 from vkstate.sandbox.adapter import BASE_URL, SCHEME, SandboxAdapter
 from vkstate.sandbox.settings import DEFAULT_MASTER_KEY, LITELLM_VERSION
 
@@ -129,6 +129,40 @@ BODIES: list[tuple[str, Json]] = [
     ("/v1/chat/completions", {}),
     ("/v1/chat/completions", {"messages": []}),
 ]
+TEAMS: list[dict[str, Json]] = [
+    {},
+    {
+        "models": [MODEL],
+        "max_budget": 1,
+        "tpm_limit": 5,
+        "rpm_limit": 6,
+        "metadata": {"a": 1},
+        "members_with_roles": [{"user_id": "u1", "role": "user"}],
+        "no_such_field": 1,
+    },
+    {"team_alias": ""},
+    {"team_alias": 5},
+    {"models": None},
+    {"models": "a"},
+    {"tpm_limit": "x"},
+    {"members_with_roles": [{"user_id": "u1"}]},
+]
+TEAM_QUERIES: list[dict[str, Json]] = [
+    {"page": 0},
+    {"page": "x"},
+    {"page_size": 0},
+    {"page_size": 101},
+    {"team_id": "no-such-team"},
+]
+MOVED: list[dict[str, Json]] = [
+    {"user_id": "u1"},
+    {"user_id": "u2"},
+    {"models": [OTHER_MODEL]},
+    {"models": ["all-team-models"]},
+    {"models": ["all-proxy-models"]},
+    {"tpm_limit": 50},
+    {"tpm_limit": 1, "rpm_limit": 50},
+]
 CALLERS: dict[str, dict[str, Json]] = {
     "plain": {"models": [MODEL]},
     "blocked": {"blocked": True},
@@ -230,6 +264,72 @@ def test_budgets(both: tuple[Proxy, Proxy]) -> None:
         budget_id = proxy.info(proxy.create("budget", soft_budget=1)["token"])["budget_id"]
         answers.append(answer(proxy.post("/budget/info", {"budgets": [budget_id, "no-such-budget"]})))
     assert answers[1] == answers[0]
+
+
+def test_teams(both: tuple[Proxy, Proxy]) -> None:
+    for number, body in enumerate(TEAMS):
+        answers = []
+        for proxy in both:
+            made = proxy.post("/team/new", {"team_id": proxy.alias(f"t{number}"), **body})
+            seen = [answer(made)]
+            if made.status_code == 200:
+                proxy.teams.append(made.json()["team_id"])
+                seen.append(answer(proxy.post("/team/new", {"team_id": made.json()["team_id"]})))
+                seen.append(answer(proxy.get("/v2/team/list", team_id=made.json()["team_id"])))
+            answers.append(seen)
+        assert answers[1] == answers[0], body
+    for query in TEAM_QUERIES:
+        real, copy = (answer(proxy.get("/v2/team/list", **query)) for proxy in both)
+        assert copy == real, query
+    for path, sent in (("/team/delete", {}), ("/team/delete", {"team_ids": ["no-such-team"]}), ("/team/block", {})):
+        real, copy = (answer(proxy.post(path, sent)) for proxy in both)
+        assert copy == real, (path, sent)
+
+
+def team_like(proxy: Proxy, name: str, **body: Json) -> str:
+    """A team under this id on one proxy."""
+    made = proxy.post("/team/new", {"team_id": proxy.alias(name), "models": [MODEL], **body})
+    assert made.status_code == 200, made.text
+    proxy.teams.append(proxy.alias(name))
+    return proxy.alias(name)
+
+
+def test_moves_into_a_team(both: tuple[Proxy, Proxy]) -> None:
+    limits = {"members_with_roles": [{"user_id": "u1", "role": "user"}], "tpm_limit": 5, "rpm_limit": 6}
+    teams = {proxy.base_url: team_like(proxy, "red", **limits) for proxy in both}
+    for number, case in enumerate(MOVED):
+        tokens = {
+            proxy.base_url: proxy.create(f"moved{number}", **{"models": [MODEL], **case})["token"] for proxy in both
+        }
+        real, copy = (answer(proxy.update(tokens[proxy.base_url], team_id=teams[proxy.base_url])) for proxy in both)
+        assert copy == real, case
+
+
+def test_keys_of_teams(both: tuple[Proxy, Proxy]) -> None:
+    teams = {proxy.base_url: team_like(proxy, "red") for proxy in both}
+    for name, models in (("own", [MODEL, OTHER_MODEL]), ("team", ["all-team-models"]), ("none", [])):
+        keys = {proxy.base_url: proxy.create(name, models=models, team_id=teams[proxy.base_url]) for proxy in both}
+        for ask in (listed, lambda proxy, key: answer(proxy.chat(key, OTHER_MODEL)), chatted):
+            real, copy = (ask(proxy, keys[proxy.base_url]["key"]) for proxy in both)
+            assert copy == real, name
+    ghosts = {
+        proxy.base_url: proxy.create("ghost", models=["all-team-models"], team_id="no-such-team")["key"]
+        for proxy in both
+    }
+    real, copy = (answer(proxy.get("/v1/models", key=ghosts[proxy.base_url])) for proxy in both)
+    assert copy == real
+    real, copy = (answer(proxy.chat(ghosts[proxy.base_url])) for proxy in both)
+    assert copy == real
+
+
+def listed(proxy: Proxy, key: str) -> Json:
+    """The models that are listed to a key."""
+    return [model["id"] for model in proxy.get("/v1/models", key=key).json()["data"]]
+
+
+def chatted(proxy: Proxy, key: str) -> Json:
+    """Whether a key may chat."""
+    return proxy.chat(key, MODEL).status_code
 
 
 def test_blocking(both: tuple[Proxy, Proxy]) -> None:

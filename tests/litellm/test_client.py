@@ -64,3 +64,34 @@ def test_each_keeps_the_order_of_its_items() -> None:
         assert made.each(lambda number: number * 2, [], 8) == []
         assert made.each(lambda number: number * 2, [4], 8) == [8]
         assert made.each(lambda number: number * 2, [4, 5], 1) == [8, 10]
+
+
+class Counting:
+    """A watch that counts."""
+
+    def __init__(self) -> None:
+        self.expected: list[int] = []
+        self.answered: list[None] = []
+
+    def expect(self, requests: int) -> None:
+        self.expected.append(requests)
+
+    def request_answered(self) -> None:
+        self.answered.append(None)
+
+
+@pytest.mark.parametrize("parallelism", [1, 8])
+def test_a_watch_is_told_of_work_of_several_pieces(parallelism: int) -> None:
+    watch = Counting()
+    with Connection("https://example.com", MASTER_KEY) as made:
+        with made.watched_by(watch):
+            made.each(str, range(5), parallelism)
+            made.each(str, [1], parallelism)
+            assert (watch.expected, len(watch.answered)) == ([5], 5), "a single one has no progress"
+            made.each(lambda number: made.each(str, range(number), parallelism), [2, 3], parallelism)
+            assert (watch.expected[1], sorted(watch.expected[2:]), len(watch.answered)) == (2, [2, 3], 12)
+            with pytest.raises(ZeroDivisionError):
+                made.each(lambda number: 1 / number, [0, 0], parallelism)
+            assert len(watch.answered) == 12, "what failed is not answered"
+        made.each(str, range(5), parallelism)
+    assert len(watch.answered) == 12, "nobody watches any more"

@@ -289,6 +289,22 @@ def test_an_update_that_is_refused(
     assert (caught.value.detail, caught.value.hint) == (f"{UPDATE}({status}): {detail}", hint)
 
 
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_key_that_has_models_which_its_new_team_has_not(
+    status: int, proxy: LiteLLMProxy, answers: responses.RequestsMock
+) -> None:
+    """401 on 1.72 and 1.80, which is not said of the master key."""
+    body = {"error": {"message": "team not allowed to access model", "type": "team_model_access_denied"}}
+    answers.add("POST", f"{URL}/key/update", json=body, status=status)
+    with pytest.raises(Refused) as caught:
+        proxy.update(UpdateOrder(SOUGHT, STAMP, {"team_id": "t"}))
+    moves = "LiteLLM moves a key into a team only where the team has all models that the key has."
+    assert caught.value.detail == f"{UPDATE}({status}): team not allowed to access model. {moves}"
+    assert caught.value.hint == (
+        "give the team these models in LiteLLM, or give ws-user1 a new key value: --replace ws-user1"
+    )
+
+
 def test_what_is_sensitive_is_not_repeated(proxy: LiteLLMProxy, answers: responses.RequestsMock) -> None:
     order = CreateOrder(ALIAS, STAMP, {"organization_id": "the-org"}, Never(), value_of("a"), sensitive=("the-org",))
     _, detail, _ = _refused(proxy, answers, order, 500, "Organization doesn't exist in db. Organization=the-org.")

@@ -2,122 +2,164 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import timedelta
-from typing import Final
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from shlex import quote
 
-from vkstate.attributes import Sensitive
+from vkstate.cli.checking_keys import keys_tried
+from vkstate.cli.checking_proxy import proxy_findings
+from vkstate.cli.findings import Finding, failed, named, warning, well, wrong
 from vkstate.cli.project import Project
+from vkstate.cli.selecting import handed_out
+from vkstate.cli.shared import Shared
 from vkstate.errors import VkstateError
-from vkstate.litellm.capabilities import Health, health, prove_admin, served_models
+from vkstate.keys import Alias, Origin, RecordedKey, Status
 from vkstate.litellm.client import Connection
-from vkstate.safety import is_served, models_of
-from vkstate.views.words import counted
-
-MOST_SKEW: Final = timedelta(seconds=30)
-"""A clock that is further off makes an absolute expiry surprising, though vkstate goes by the server's."""
+from vkstate.state.git import StateBehind, refuse_behind, warnings_of
+from vkstate.views.words import and_others, counted, verb
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at. ``detail`` is a sentence; ``hint`` the next command or edit."""
+class Check:
+    """One run of ``vkstate check``.
 
-    what: str
-    ok: bool
-    detail: str
-    hint: str | None = None
+    :param tried: the targets of ``--as``.
+    :param identities: files of whoever may open an encrypted store.
+    """
+
+    def __init__(self, shared: Shared, *, tried: Sequence[str] = (), identities: Sequence[Path] = ()) -> None:
+        self._heard: list[str] = []
+        self._project = Project(shared, identities=identities, warn=self._heard.append)
+        self._tried = tried
+
+    def findings(self) -> Iterator[Finding]:
+        """Everything that can be told, beginning with what the rest depends on.
+
+        :raises NoSuchKey: a target of ``--as`` names no recorded key.
+        """
+        project = self._project
+        try:
+            config = project.config
+        except VkstateError as error:
+            yield failed("config", error)
+            return
+        yield well("config", f"{config.path} declares {counted(len(config.keys), 'key')}.")
+        yield from self._warnings("config")
+        try:
+            state = project.state
+            project.bound()
+        except VkstateError as error:
+            yield failed("state", error)
+            return
+        recorded = f"{project.state_path} records {counted(len(state.keys), 'key')}, serial {state.serial}."
+        yield well("state", recorded)
+        yield from _unsettled(state.keys)
+        yield from self._git()
+        yield from self._store()
+        yield from self._proxy()
+
+    def _warnings(self, what: str) -> Iterator[Finding]:
+        """What the project warned of meanwhile."""
+        heard = tuple(self._heard)
+        self._heard.clear()
+        for sentence in heard:
+            yield warning(what, sentence)
+
+    def _git(self) -> Iterator[Finding]:
+        project = self._project
+        if project.is_sandbox:
+            return
+        standing = project.standing()
+        if standing is None:
+            said = f"{project.state_path} is in no git repository, so that nobody else knows which keys there are."
+            yield warning("git", said, f"git init && git add {quote(str(project.state_path))}")
+            return
+        *sentences, last = ("", *warnings_of(standing))
+        for sentence in filter(None, sentences):
+            yield warning("git", sentence)
+        if last:  # that the key values are in git is what is said last
+            yield (wrong if standing.leaked else warning)("git", last)
+        try:
+            refuse_behind(standing)
+        except StateBehind as error:
+            yield failed("git", error)
+            return
+        if not last:
+            yield well("git", f"{project.state_path} is committed, and the key values are kept out of git.")
+
+    def _store(self) -> Iterator[Finding]:
+        project = self._project
+        try:
+            store = project.store
+            stored = store.tokens()
+            project.say_of_store()
+        except VkstateError as error:
+            yield failed("secret store", error)
+            return
+        keys = project.state.keys
+        unknown = [
+            alias for alias, record in keys.items() if record.status is Status.READY and record.token not in stored
+        ]
+        never = [alias for alias in unknown if keys[alias].origin is not Origin.CREATED]
+        lost = [alias for alias in unknown if keys[alias].origin is Origin.CREATED]
+        if lost:
+            where = os.path.relpath(store.path)
+            said = f"{where} does not hold the value of {named(lost)}: nobody can hand it out from here."
+            yield warning("secret store", said, f"give it a new value: vkstate apply --replace {quote(lost[0])}")
+        else:
+            but = f" but {named(never)}, made elsewhere" if never else ""
+            yield well("secret store", f"It holds the value of every recorded key{but}.")
+        if why := store.why_closed([record.token for record in keys.values() if record.token in stored]):
+            yield well("secret store", why)
+        if left := len(stored - {record.token for record in keys.values()}):
+            yield well(
+                "secret store", f"It holds {counted(left, 'value')} besides, of keys that this state does not record."
+            )
+        yield from self._warnings("secret store")
+
+    def _proxy(self) -> Iterator[Finding]:
+        project = self._project
+        given, gone = handed_out(project, list(self._tried)) if self._tried else ([], [])
+        try:
+            with project.connected() as connection:
+                yield from self._warnings("connection")
+                admitted = yield from proxy_findings(project.config, connection)
+                yield from _timely(project.state.keys, connection.now())
+                if admitted:
+                    yield from self._keys(connection, [*given, *gone])
+        except VkstateError as error:
+            yield failed("master key", error)
+
+    def _keys(self, connection: Connection, aliases: Sequence[Alias]) -> Iterator[Finding]:
+        try:
+            yield from keys_tried(self._project, connection, aliases)
+        except VkstateError as error:
+            yield failed("key", error)
 
 
-def findings(project: Project) -> Iterator[Finding]:
-    """Everything that can be told, beginning with what the rest depends on."""
-    try:
-        config = project.config
-    except VkstateError as error:
-        yield _wrong("config", error)
-        return
-    yield Finding("config", True, f"{config.path} declares {counted(len(config.keys), 'key')}.")
-    yield from _state(project)
-    try:
-        with project.connected() as connection:
-            yield from _proxy(project, connection)
-    except VkstateError as error:
-        yield _wrong("master key", error)
+def _unsettled(keys: Mapping[Alias, RecordedKey]) -> Iterator[Finding]:
+    """The keys that an apply left behind half done."""
+    if pending := [alias for alias, record in keys.items() if record.status is Status.PENDING]:
+        are = verb(len(pending), "is", "are")
+        said = f"An apply was interrupted: {named(pending)} {are} recorded, and nobody knows yet whether the proxy has"
+        yield warning("state", f"{said} {verb(len(pending), 'it', 'them')}.", "vkstate apply settles it")
 
 
-def _state(project: Project) -> Iterator[Finding]:
-    try:
-        state = project.state
-        project.bound()
-        stored = project.store.tokens()
-    except VkstateError as error:
-        yield _wrong("state", error)
-        return
-    yield Finding(
-        "state", True, f"{project.state_path} records {counted(len(state.keys), 'key')}, serial {state.serial}."
-    )
-    missing = [alias for alias, record in state.keys.items() if record.token not in stored]
-    if missing:
-        named = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
-        yield Finding("secret store", True, f"The value of {named} is not on this machine.")
-    else:
-        yield Finding("secret store", True, "It holds the value of every recorded key.")
-
-
-def _proxy(project: Project, connection: Connection) -> Iterator[Finding]:
-    seen = health(connection)
-    yield _reached(project.config.proxy.url, seen)
-    if not (seen.reachable and seen.litellm):
-        return
-    yield Finding("database", seen.database is not False, _database(seen), seen.fault.hint if seen.fault else None)
-    if seen.clock_skew is not None:
-        yield _clock(seen.clock_skew)
-    try:
-        prove_admin(connection)
-        yield Finding("rights", True, "The master key may manage every key.")
-        yield _models(project, served_models(connection))
-    except VkstateError as error:
-        yield _wrong("rights", error)
-
-
-def _reached(url: str, seen: Health) -> Finding:
-    if seen.reachable and seen.litellm:
-        version = f"LiteLLM {seen.version}" if seen.version else "LiteLLM, of a version that it does not tell"
-        return Finding("proxy", True, f"{url} is {version}.")
-    if seen.fault:
-        return _wrong("proxy", seen.fault)
-    return Finding("proxy", False, f"{url} does not answer as LiteLLM does.", "check proxy.url in the config")
-
-
-def _database(seen: Health) -> str:
-    if seen.database is False:
-        return "LiteLLM has no database, or has lost it: it cannot keep keys."
-    return "connected." if seen.database else "LiteLLM does not tell whether it is connected."
-
-
-def _clock(skew: timedelta) -> Finding:
-    seconds = skew.total_seconds()
-    if abs(skew) <= MOST_SKEW:
-        return Finding("clock", True, "The server's clock and this machine's agree.")
-    way = "ahead of" if seconds > 0 else "behind"
-    detail = f"The server's clock is {abs(seconds):.0f} s {way} this machine's; keys expire by the server's."
-    return Finding("clock", False, detail, "set both clocks by NTP")
-
-
-def _models(project: Project, served: frozenset[str]) -> Finding:
-    missing = {
-        "(sensitive)" if isinstance(key.declared["models"], Sensitive) else model
-        for key in project.config.keys
-        for model in models_of(key)
-        if not is_served(model, served)
-    }
-    if not missing:
-        return Finding("models", True, "The proxy serves every model of the config.")
-    detail = (
-        f"The proxy does not serve {', '.join(sorted(missing))}. It serves {', '.join(sorted(served)[:8]) or 'none'}."
-    )
-    return Finding("models", False, detail, "correct the names in the config, or add the models to the proxy")
-
-
-def _wrong(what: str, error: VkstateError) -> Finding:
-    return Finding(what, False, f"{error.summary}. {error.detail}", error.hint)
+def _timely(keys: Mapping[Alias, RecordedKey], now: datetime) -> Iterator[Finding]:
+    """What time has done to the keys, by the server's clock as far as that is known."""
+    retired = {alias: record.retired for alias, record in keys.items() if record.retired is not None}
+    due = [alias for alias, aside in retired.items() if aside.delete_after is None or aside.delete_after <= now]
+    if due:
+        said = (
+            f"{named(due)} {verb(len(due), 'was', 'were')} replaced, and {verb(len(due), 'its', 'their')} time is over."
+        )
+        yield warning("keys", said, f"vkstate apply deletes {verb(len(due), 'it', 'them')}")
+    ended = [
+        alias
+        for alias, record in keys.items()
+        if alias not in retired and record.expires_at is not None and record.expires_at <= now
+    ]
+    if ended:
+        said = f"{named(ended)} {verb(len(ended), 'has', 'have')} expired."
+        yield warning("keys", said, f"vkstate apply --renew {quote(ended[0])}{and_others(len(ended))} gives time again")

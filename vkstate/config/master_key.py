@@ -5,11 +5,6 @@ A config loads, validates and shows without its master key; a source is a plain 
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
-import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,24 +13,17 @@ from typing import ClassVar, Final, TypeAlias
 from pydantic import SecretStr
 
 from vkstate.config.interpolation import EnvironmentRef, Part, Scope, environment_value
-from vkstate.config.places import listed, redacted
+from vkstate.config.kubernetes import FromKubernetes, secret_text
+from vkstate.config.programs import MasterKeyUnreadable, run_program, words_of
 from vkstate.errors import VkstateError
 
 DEFAULT_VARIABLE: Final = "LITELLM_MASTER_KEY"
-PATIENCE: Final = 30.0
-"""Seconds that a command, kubectl or oc may take."""
 
 
 class MasterKeyMissing(VkstateError):
     """The environment variable that holds the master key is not set."""
 
     summary: ClassVar[str] = "the master key is not set"
-
-
-class MasterKeyUnreadable(VkstateError):
-    """The file, command or secret that holds the master key did not give it."""
-
-    summary: ClassVar[str] = "the master key could not be read"
 
 
 @dataclass(frozen=True)
@@ -57,15 +45,6 @@ class FromCommand:
     """A program and its arguments, run without a shell in the config's directory; it prints the master key."""
 
     argv: tuple[str, ...] = field(repr=False)
-
-
-@dataclass(frozen=True)
-class FromKubernetes:
-    """A key of a Kubernetes secret; without a namespace, in that of the current context."""
-
-    namespace: str | None
-    secret: str
-    key: str
 
 
 MasterKeySource: TypeAlias = FromText | FromFile | FromCommand | FromKubernetes
@@ -126,88 +105,18 @@ def _from_file(path: Path) -> SecretStr:
 
 
 def _from_command(argv: Sequence[str], environ: Mapping[str, str], directory: Path) -> SecretStr:
-    done = _run(argv, environ, directory)
+    done = run_program(argv, environ, directory)
     if done.returncode:
         raise MasterKeyUnreadable(
-            f"the command {argv[0]} ended with {done.returncode}{_words_of(done)}",
+            f"the command {argv[0]} ended with {done.returncode}{words_of(done.stderr)}",
             hint="run the command of proxy.master_key by hand",
         )
     return _sendable(done.stdout, f"the command {argv[0]}", "run the command of proxy.master_key by hand")
 
 
 def _from_kubernetes(source: FromKubernetes, environ: Mapping[str, str], directory: Path) -> SecretStr:
-    path = environ.get("PATH")
-    program = shutil.which("kubectl", path=path) or shutil.which("oc", path=path)
-    if program is None:
-        raise MasterKeyUnreadable(
-            "proxy.master_key is read from a Kubernetes secret, and neither kubectl nor oc is in PATH.",
-            hint="install kubectl, or log in where it is installed",
-        )
-    where = ["--namespace", source.namespace] if source.namespace else []
-    argv = [program, "get", "secret", source.secret, *where, "--output", "json"]
-    by_hand = " ".join([Path(program).name, *argv[1:4], *where])
-    done = _run(argv, environ, directory)
-    if done.returncode:
-        place = f"in the namespace {source.namespace}" if source.namespace else "in the current namespace"
-        if "(NotFound)" in done.stderr:
-            raise MasterKeyUnreadable(f"there is no secret {source.secret} {place}.", hint=by_hand)
-        raise MasterKeyUnreadable(f"{Path(program).name} ended with {done.returncode}{_words_of(done)}", hint=by_hand)
-    return _decoded(done.stdout, source, by_hand)
-
-
-def _decoded(answer: str, source: FromKubernetes, by_hand: str) -> SecretStr:
-    try:
-        document = json.loads(answer)
-    except ValueError:
-        document = None
-    data = document.get("data", {}) if isinstance(document, dict) else None
-    if not isinstance(data, dict):
-        raise MasterKeyUnreadable(f"the answer about the secret {source.secret} is not a secret.", hint=by_hand)
-    encoded = data.get(source.key)
-    if encoded is None:
-        there = f"it has {listed(sorted(data), 'and')}" if data else "it is empty"
-        raise MasterKeyUnreadable(f"the secret {source.secret} has no key {source.key}: {there}.", hint=by_hand)
-    try:
-        text = base64.b64decode(str(encoded), validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        raise MasterKeyUnreadable(
-            f"the key {source.key} of the secret {source.secret} is not base64 of a text.", hint=by_hand
-        ) from None
+    text, by_hand = secret_text(source, environ, directory)
     return _sendable(text, f"the key {source.key} of the secret {source.secret}", by_hand)
-
-
-def _run(argv: Sequence[str], environ: Mapping[str, str], directory: Path) -> subprocess.CompletedProcess[str]:
-    """A program's end. Its output never leaves this module except as the master key itself."""
-    try:
-        return subprocess.run(  # noqa: S603 - the argv is the user's own, and no shell reads it
-            argv,
-            check=False,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=PATIENCE,
-            cwd=directory,
-            env=dict(environ),
-        )
-    except FileNotFoundError:
-        raise MasterKeyUnreadable(
-            f"there is no program {argv[0]}.", hint="correct the command of proxy.master_key"
-        ) from None
-    except OSError as error:
-        raise MasterKeyUnreadable(
-            f"the program {argv[0]} cannot be run: {error.strerror or error}.", hint=f"ls -l {argv[0]}"
-        ) from None
-    except subprocess.TimeoutExpired:
-        raise MasterKeyUnreadable(
-            f"the program {argv[0]} did not end within {PATIENCE:.0f} s.",
-            hint="run it by hand to see what it waits for",
-        ) from None
-
-
-def _words_of(done: subprocess.CompletedProcess[str]) -> str:
-    said = redacted(done.stderr.strip())
-    return f", and said: {said}" if said else " without a word on stderr."
 
 
 def _sendable(text: str, source: str, hint: str) -> SecretStr:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from vkstate.config.config import ProxySettings
 from vkstate.config.interpolation import EnvironmentRef, parts_of
+from vkstate.config.kubernetes import FromKubernetes
 from vkstate.config.master_key import (
     DEFAULT_SOURCE,
     FromCommand,
     FromFile,
-    FromKubernetes,
     FromText,
     MasterKeySource,
 )
@@ -135,7 +135,8 @@ def _place(place: MasterKeyPlace, section: _Section) -> MasterKeySource | None:
     if place.command is not None:
         return FromCommand(tuple(place.command))
     assert place.kubernetes is not None  # noqa: S101 - exactly one is set, and it is none of the others
-    return FromKubernetes(place.kubernetes.namespace, place.kubernetes.secret, place.kubernetes.key)
+    secret = place.kubernetes
+    return FromKubernetes(secret.namespace, secret.secret, secret.key, secret.context)
 
 
 def _check_mode(path: Path, where: Where, section: _Section) -> None:

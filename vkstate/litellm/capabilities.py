@@ -123,6 +123,20 @@ def server_version(connection: Connection) -> str | None:
     return head.version if head and head.title == "LiteLLM API" else None
 
 
+def is_licensed(connection: Connection) -> bool | None:
+    """Whether the proxy says that it has LiteLLM's Enterprise licence; None where it does not tell.
+
+    A licensed proxy calls itself ``Enterprise Edition`` at the head of ``/openapi.json``, unless its operator describes
+    it otherwise (``DOCS_DESCRIPTION``; 1.72 to 1.105).
+    """
+    answer = connection.exchange("GET", "/openapi.json")
+    try:
+        head = parse(OpenApi, answer, connection.url).info if answer.status < 300 else None
+    except (BadAnswer, NotLiteLLM):
+        return None
+    return head.description.startswith("Enterprise Edition") if head and head.description else None
+
+
 @dataclass(frozen=True)
 class Health:
     """What ``vkstate check`` tells of a proxy. None: it cannot be told. ``fault`` is the first thing that is wrong."""

@@ -6,10 +6,11 @@ import hashlib
 import ipaddress
 import json as jsons
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, Protocol, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 import requests
@@ -37,6 +38,16 @@ PARALLELISM: Final = 8
 _ATTEMPTS_WORTH: Final = 3
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
+
+
+class Watch(Protocol):
+    """Told how reading comes on. Several threads may call it at once."""
+
+    def expect(self, requests: int) -> None:
+        """So many pieces of work have been begun together, of about a request each."""
+
+    def request_answered(self) -> None:
+        """One of them is done."""
 
 
 class Connection:
@@ -81,6 +92,7 @@ class Connection:
         self._log = log
         self._verify = verify
         self._answered = False
+        self._watch: Watch | None = None
 
         def prepare(session: requests.Session) -> None:
             session.auth = BearerAuth(master_key)
@@ -123,6 +135,15 @@ class Connection:
         if self._verify is False and parts.scheme == "https":
             said.append(f"The certificate of {self.url} is not checked (proxy.verify_tls: false).")
         return tuple(said)
+
+    @contextmanager
+    def watched_by(self, watch: Watch) -> Iterator[None]:
+        """Tell somebody how reading comes on, as far as it takes several requests."""
+        before, self._watch = self._watch, watch
+        try:
+            yield
+        finally:
+            self._watch = before
 
     def get(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
         """GET, repeated where it helps.
@@ -175,9 +196,11 @@ class Connection:
         body: Body | None = None,
         repeat: bool = True,
         timeout: float = 0.0,
+        bearer: str | None = None,
     ) -> Answer:
         """Ask, and return the answer whatever its status, redirects excepted.
 
+        :param bearer: a key value to present in place of the master key.
         :raises Unreachable: nothing was sent.
         :raises TlsFailed: nothing was sent.
         :raises NoAnswer: it was sent, and no complete answer came; of a repeatable request: nor to any repetition.
@@ -190,7 +213,7 @@ class Connection:
         attempt = 0
         while True:
             left = ends_at - time.monotonic()
-            outcome = self._attempt(Request(method, path, params or {}, _encoded(body)), min(limit, left))
+            outcome = self._attempt(Request(method, path, params or {}, _encoded(body), bearer), min(limit, left))
             if not (repeat and self._worth_repeating(outcome)):
                 return _unfolded(outcome)
             if isinstance(outcome, Reset) and not reconnected:
@@ -266,11 +289,23 @@ class Connection:
     ) -> list[_Result]:
         """The results of ``work`` on every item, in order, so many at a time; the first error stops the rest."""
         waiting = list(items)
-        if len(waiting) < 2 or parallelism < 2:
+        watch = self._watch
+        if len(waiting) < 2:
             return [work(item) for item in waiting]
+        if watch:
+            watch.expect(len(waiting))
+
+        def watched(item: _Item) -> _Result:
+            result = work(item)
+            if watch:
+                watch.request_answered()
+            return result
+
+        if parallelism < 2:
+            return [watched(item) for item in waiting]
         pool = ThreadPoolExecutor(min(parallelism, len(waiting)), thread_name_prefix="litellm")
         try:
-            return list(pool.map(work, waiting))
+            return list(pool.map(watched, waiting))
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 

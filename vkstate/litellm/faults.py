@@ -93,6 +93,11 @@ class Fault:
         return bool(_ENTERPRISE.search(self.message))
 
     @property
+    def beyond_team(self) -> bool:
+        """Whether a team would have to use a model that it has not: 401 on 1.72 and 1.80, 403 later."""
+        return self.type == "team_model_access_denied"
+
+    @property
     def reference(self) -> str | None:
         """The attribute that names something which does not exist on the proxy."""
         return next((name for name, words in _REFERENCES.items() if words.match(self.message)), None)

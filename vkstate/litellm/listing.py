@@ -21,6 +21,9 @@ INFO_PATH: Final = "/v2/key/info"
 PAGE: Final = 100
 """Keys a page: the most that LiteLLM gives (422 above)."""
 
+MOST_KEYS: Final = 10_000_000
+"""Keys on one proxy from which on its count is not believed: all rows of so many are some 20 GB."""
+
 _AnyPage = TypeVar("_AnyPage", ListPage, TokenPage)
 
 
@@ -101,8 +104,13 @@ def _by_tokens(connection: Connection, params: Mapping[str, str], fault: ServerF
 def _counted(page: _AnyPage, connection: Connection) -> _AnyPage:
     """A page whose counts go together: LiteLLM divides the one by the size that it is asked for (1.72 to 1.105).
 
-    With others, keys would be missed, or pages asked for without end.
+    With others, keys would be missed, or pages asked for without end; as with a count that no proxy has.
     """
+    if page.total_count > MOST_KEYS:
+        raise BadAnswer(
+            f"GET {connection.url}{PATH} counts {page.total_count:,} keys, and no LiteLLM keeps so many.",
+            hint="see whether a gateway in front of LiteLLM changes its answers",
+        )
     if page.total_count < 0 or page.total_pages != -(-page.total_count // PAGE):
         raise BadAnswer(
             f"GET {connection.url}{PATH} counts {page.total_count} keys on {page.total_pages} pages of {PAGE}.",

@@ -31,8 +31,9 @@ from vkstate.litellm.listing import PAGE, Page, read_listed, read_one, read_page
 from vkstate.litellm.matching import Found, find_keys
 from vkstate.litellm.refusals import explained, unknown
 from vkstate.litellm.rows import live_key, permits
+from vkstate.litellm.teams import has_team
 from vkstate.litellm.transport import Answer
-from vkstate.litellm.wire import BudgetRows, Generated, Row, TeamPage, parse
+from vkstate.litellm.wire import BudgetRows, Generated, Row, parse
 
 _CLOCK_TOLERANCE: Final = timedelta(seconds=2)
 _DELETE_TIMEOUT: Final = 60.0
@@ -102,11 +103,9 @@ class LiteLLMProxy:
         return AnswerLost(error.detail, hint=error.hint) if unclear or isinstance(error, _PASSING) else error
 
     def _has_team(self, team_id: str) -> bool:
-        """Whether a team exists, asked once (``/v2/team/list``, 1.72 to 1.105); True where that cannot be told."""
+        """Whether a team exists, asked once; True where that cannot be told."""
         if team_id not in self._teams:
-            answer = self.connection.exchange("GET", "/v2/team/list", params={"team_id": team_id, "page_size": "1"})
-            found = parse(TeamPage, answer, self.connection.url).total > 0 if answer.status < 300 else True
-            self._teams[team_id] = found
+            self._teams[team_id] = has_team(self.connection, team_id)
         return self._teams[team_id]
 
     def _lacks_budget(self, budget_id: Json) -> bool:

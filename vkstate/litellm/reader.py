@@ -32,6 +32,9 @@ _PAGE_COST: Final = 5
 """A full page costs about as much time as this many look-ups of one alias (beside 20,000 keys, all versions)."""
 
 _SHORTEST_PREFIX: Final = 3
+_PAGES_AHEAD: Final = 8
+"""Pages that each thread reads before it is looked at what they show."""
+
 _LISTINGS: Final = 2
 """How often an incomplete listing is read before the aliases are looked up one by one instead."""
 
@@ -211,17 +214,36 @@ class _Reading:
             if first.pages > 1 and len(first.keys) < PAGE:
                 first = read_page(self.proxy.connection, 1, filters)
                 continue
-            numbers = range(2, first.pages + 1)
-            rest = self.proxy.connection.each(
-                lambda number: read_page(self.proxy.connection, number, filters), numbers, self.parallelism
-            )
-            pages = [first, *rest]
-            keys = {key.token: key for page in pages for key in page.keys}
-            if len(keys) == pages[0].total == pages[-1].total:
+            keys = {key.token: key for key in first.keys}
+            last = self._add_pages(keys, first, filters)
+            if last is not None and len(keys) == first.total == last.total:
                 self._add(keys.values())
                 return True
             first = read_page(self.proxy.connection, 1, filters)
         return False
+
+    def _add_pages(self, keys: dict[Token, LiveKey], first: Page, filters: Mapping[str, str] | None) -> Page | None:
+        """Add the keys of the pages after the first, and return the last of them.
+
+        None as soon as it is clear that they are not all: a page before the last is not full, or shows only what others
+        showed. A proxy that counts more than it has is thus not asked for all that it counts.
+        """
+        last, ahead = first, _PAGES_AHEAD * self.parallelism
+        for start in range(2, first.pages + 1, ahead):
+            numbers = range(start, min(start + ahead, first.pages + 1))
+            for number, page in zip(
+                numbers,
+                self.proxy.connection.each(
+                    lambda number: read_page(self.proxy.connection, number, filters), numbers, self.parallelism
+                ),
+                strict=True,
+            ):
+                new = {key.token: key for key in page.keys if key.token not in keys}
+                if number < first.pages and (len(page.keys) < PAGE or not new):
+                    return None
+                keys |= new
+                last = page
+        return last
 
     def _add_prefix(self, prefix: str, members: list[Alias]) -> bool:
         """Add all rows whose alias contains the prefix; False where so many do that look-ups are cheaper.

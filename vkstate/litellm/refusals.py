@@ -7,6 +7,7 @@ bare ``Internal Server Error.`` (``/key/generate``, 1.72 to 1.105).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from shlex import quote
 from typing import Final
 
 from vkstate.attributes import Json
@@ -34,6 +35,10 @@ def explained(error: VkstateError, fault: Fault, alias: Alias, body: Mapping[str
         return _licence(error, fault, alias, body)
     if fault.reference:
         return type(error)(error.detail, hint=_correct(fault.reference, alias))
+    if fault.beyond_team:
+        detail = f"{error.detail} LiteLLM moves a key into a team only where the team has all models that the key has."
+        hint = f"give the team these models in LiteLLM, or give {alias} a new key value: --replace {quote(alias)}"
+        return type(error)(detail, hint=hint)
     if fault.bare and (likely := list(_likely(body))):
         names = " or ".join(name for name, _ in likely)
         reasons = "; ".join(reason for _, reason in likely)

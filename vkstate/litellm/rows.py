@@ -27,7 +27,7 @@ _SERVER_OWNED: Final = frozenset((
     "api_key", "budget_reset_at", "created_by_user", "is_session_token", "jwt_key_mappings", "key", "key_rotation_at",
     "last_refreshed_at", "last_rotation_at", "litellm_organization_table", "litellm_project_table", "model_spend",
     "parent_otel_span", "policies", "request_route", "rotation_count", "settings_updated_at", "soft_budget",
-    "soft_budget_cooldown", "status", "token_id", "total_spend", "updated_at", "updated_by", "user",
+    "soft_budget_cooldown", "status", "token_id", "updated_at", "updated_by", "user",
 ))
 # fmt: on
 """Fields of a row that are LiteLLM's own, or another view of what stands elsewhere: no ``extra`` path."""
@@ -53,6 +53,7 @@ def live_key(row: Row, token: Token) -> LiveKey:
         created_by=row.created_by,
         key_name=row.key_name,
         last_active=row.last_active,
+        lifetime_spend=row.total_spend,
     )
 
 

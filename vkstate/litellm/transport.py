@@ -44,7 +44,7 @@ _CUT_OFF: Final = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 
 
 class BearerAuth(requests.auth.AuthBase):
-    """The master key as a bearer token. As an ``AuthBase``, so that no ``.netrc`` entry can take the header's place."""
+    """A key value as a bearer token. As an ``AuthBase``, so that no ``.netrc`` entry can take the header's place."""
 
     def __init__(self, key: str) -> None:
         self._key = key
@@ -74,12 +74,16 @@ class Refusal(Unreachable):
 
 @dataclass(frozen=True)
 class Request:
-    """What is sent: a path below the base url, query parameters without secrets, and a body that may hold some."""
+    """What is sent: a path below the base url, query parameters without secrets, and a body that may hold some.
+
+    ``bearer`` is the key value to present; without one, the session's own credentials are.
+    """
 
     method: str
     path: str
     params: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = field(default=None, repr=False)
+    bearer: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -151,6 +155,7 @@ class Transport:
                     url + query,
                     data=request.body,
                     headers={"Content-Type": "application/json"} if request.body is not None else None,
+                    auth=BearerAuth(request.bearer) if request.bearer is not None else None,
                     timeout=(min(CONNECT_TIMEOUT, timeout), timeout),
                     allow_redirects=False,
                     verify=self._verify,

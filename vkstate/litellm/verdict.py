@@ -50,10 +50,11 @@ class Verdict:
         """What words alone do not tell: a database that is away shows as 400, 401 or 500, with a driver's words."""
         status = self.fault.status
         away = status in (400, 401) or status >= 500
-        certain = self.fault.enterprise or self.fault.alias_taken or self.fault.reference
+        fault = self.fault
+        certain = fault.enterprise or fault.alias_taken or fault.beyond_team or fault.reference
         if away and not certain and self.database() is False:
             return self._no_database()
-        if status == 401 and not self.fault.no_such_key:
+        if status == 401 and not (fault.no_such_key or fault.beyond_team):
             return self._credential()
         if status >= 500 and not certain:
             return ServerFault(f"{self.what}: {self._said()}", hint="try again; then look at the proxy's log")

@@ -59,6 +59,7 @@ class Row(_Wire):
     key_alias: str | None = None
     key_name: str | None = None
     spend: float | None = None
+    total_spend: float | None = None
     created_at: Instant | None = None
     created_by: str | None = None
     expires: Instant | None = None
@@ -139,9 +140,27 @@ class BulkInfo(_Wire):
     info: list[Row]
 
 
+class TeamMember(_Wire):
+    """One member of a team."""
+
+    user_id: str | None = None
+
+
+class TeamRow(_Wire):
+    """One team of ``/v2/team/list``."""
+
+    team_id: str
+    team_alias: str | None = None
+    models: Texts | None = None
+    members_with_roles: list[TeamMember] | None = None
+    tpm_limit: int | None = None
+    rpm_limit: int | None = None
+
+
 class TeamPage(_Wire):
     """``GET /v2/team/list``."""
 
+    teams: list[TeamRow]
     total: int
 
 
@@ -167,6 +186,25 @@ class ModelList(_Wire):
     data: list[ModelName]
 
 
+class ModelFacts(_Wire):
+    """``model_info`` of one entry of ``/model/info``."""
+
+    access_groups: Texts | None = None
+
+
+class ModelEntry(_Wire):
+    """One entry of ``/model/info``."""
+
+    model_name: str
+    model_info: ModelFacts | None = None
+
+
+class ModelEntries(_Wire):
+    """``GET /model/info``."""
+
+    data: list[ModelEntry]
+
+
 class Version(_Wire):
     """``/health/readiness`` (1.72, 1.80), ``/health/readiness/details`` (from 1.90 on)."""
 
@@ -178,6 +216,7 @@ class ApiTitle(_Wire):
 
     title: str
     version: str
+    description: str | None = None
 
 
 class OpenApi(_Wire):

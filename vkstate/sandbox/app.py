@@ -14,7 +14,7 @@ from vkstate.sandbox.context import Context, Route
 from vkstate.sandbox.exchange import Request, Response, json_response
 from vkstate.sandbox.jsons import Json, Object
 from vkstate.sandbox.refusals import RefusalError, fastapi_refusal
-from vkstate.sandbox.routes import models, read, server
+from vkstate.sandbox.routes import models, read, server, teams
 from vkstate.sandbox.routes.delete import delete_keys
 from vkstate.sandbox.routes.generate import generate_key
 from vkstate.sandbox.routes.update import block_key, regenerate_key, unblock_key, update_key
@@ -38,7 +38,7 @@ class _Endpoint:
 
 _REGENERATE = re.compile(r"/key/.+/regenerate")
 _NOBODY = Caller(token="", row=None)
-_QUERIES = read.QUERIES | models.QUERIES
+_QUERIES = read.QUERIES | models.QUERIES | teams.QUERIES
 
 
 def _openapi(_context: Context, _request: Request, _caller: Caller) -> Response:
@@ -72,6 +72,11 @@ _ENDPOINTS = {
     "/key/info": _Endpoint("GET", _For.ANY_KEY, read.key_info),
     "/v2/key/info": _Endpoint("POST", _For.ANY_KEY, read.many_keys_info),
     "/budget/info": _Endpoint("POST", _For.ADMIN, read.budgets_info),
+    "/team/new": _Endpoint("POST", _For.ADMIN, teams.new_team),
+    "/team/delete": _Endpoint("POST", _For.ADMIN, teams.delete_teams),
+    "/team/block": _Endpoint("POST", _For.ADMIN, teams.block_team),
+    "/team/unblock": _Endpoint("POST", _For.ADMIN, teams.unblock_team),
+    "/v2/team/list": _Endpoint("GET", _For.ANY_KEY, teams.list_teams),
     "/models": _Endpoint("GET", _For.ANY_KEY, models.list_models),
     "/v1/models": _Endpoint("GET", _For.ANY_KEY, models.list_models),
     "/model/info": _Endpoint("GET", _For.ANY_KEY, models.models_info),

@@ -57,6 +57,7 @@ def authenticated(request: Request, store: Store, settings: Settings) -> Caller:
     token = token_of(key)
     with store.reading() as tables:
         row = tables.key(token)
+        team = tables.team(str(row["team_id"])) if row is not None else None
     if row is None:
         raise refusal(
             401,
@@ -66,6 +67,9 @@ def authenticated(request: Request, store: Store, settings: Settings) -> Caller:
             "key",
         )
     _check_alive(row, settings.clock())
+    if team is not None and team["blocked"] is True:
+        who = f"Team={team['team_id']} is blocked."
+        raise _unauthorized(f"Authentication Error, {who} Update via `/team/unblock` if you're an admin.")
     _check_route(row, request.path)
     _check_budget(row, request.path)
     return Caller(token, row)

@@ -184,6 +184,18 @@ _UPDATE: Mapping[str, Parser] = _COMMON | {
     "project_id": text,
 }
 
+_TEAM: Mapping[str, Parser] = {
+    "team_alias": text,
+    "team_id": text,
+    "members_with_roles": sequence_of(
+        model({"user_id": text, "user_email": text}, required={"role": one_of("literal_error", "admin", "user")})
+    ),
+    "metadata": mapping,
+    "tpm_limit": integer,
+    "rpm_limit": integer,
+    "max_budget": number,
+}
+
 _KEYS: Mapping[str, Parser] = {"keys": _STRINGS, "key_aliases": _STRINGS}
 
 
@@ -223,6 +235,23 @@ def budgets_body(request: Request) -> list[str]:
     if not ids:
         raise fastapi_refusal(400, {"error": "Specify list of budget id's to query. Passed in=[]"})
     return ids
+
+
+def team_body(request: Request) -> Object:
+    """What ``/team/new`` was sent. Of what may not be null, what was sent."""
+    sent = _json_object(request)
+    needed = {name: parser for name, parser in (("models", sequence), ("blocked", boolean)) if name in sent}
+    return fields(sent, _TEAM, needed, ("body",))
+
+
+def teams_body(request: Request) -> Object:
+    """What ``/team/delete`` was sent: ``team_ids``."""
+    return fields(_json_object(request), {}, {"team_ids": _STRINGS}, ("body",))
+
+
+def block_team_body(request: Request) -> Object:
+    """What ``/team/block`` and ``/team/unblock`` were sent: ``team_id``."""
+    return fields(_json_object(request), {}, {"team_id": text}, ("body",))
 
 
 def key_body(request: Request) -> Object:

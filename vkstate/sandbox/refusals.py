@@ -51,6 +51,15 @@ def unforeseen() -> RefusalError:
     return RefusalError(500, body, close=True)
 
 
+def model_denied(whose: str, model: str) -> RefusalError:
+    """A model that a key, or its team, may not use. ``whose`` is ``key`` or ``team``."""
+    message = (
+        f"The requested model '{model}' is not available for this API key, or the model name is invalid. "
+        "Check the models available to you and try again."
+    )
+    return refusal(403, message, f"{whose}_model_access_denied", "model")
+
+
 @contextmanager
 def worded(kind: str, param: str | None) -> Iterator[None]:
     """Word the details raised inside as one endpoint does; an object among them stays its repr, as it does there."""

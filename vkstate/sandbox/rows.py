@@ -181,7 +181,7 @@ def new_permission(permission_id: str) -> Object:
 
 def column_view(row: Object, suffix: str) -> Object:
     """All columns with their timestamps spelled, the token among them, then the relations as null."""
-    return _spelled_times(row, suffix) | {
+    return column_times(row, suffix) | {
         "litellm_budget_table": None,
         "litellm_organization_table": None,
         "litellm_project_table": None,
@@ -208,7 +208,7 @@ def deleted_view(row: Object, suffix: str) -> Object:
 
 def budget_view(budget: Object | None, suffix: str) -> Json:
     """``litellm_budget_table``."""
-    return _spelled_times(budget, suffix) | dict.fromkeys(_BUDGET_RELATIONS) if budget is not None else None
+    return column_times(budget, suffix) | dict.fromkeys(_BUDGET_RELATIONS) if budget is not None else None
 
 
 def permission_view(permission: Object | None) -> Json:
@@ -232,12 +232,13 @@ def tokens(rows: Iterable[Object]) -> list[Json]:
 
 
 def _token_view(row: Object, suffix: str) -> Object:
-    shown = {name: value for name, value in _spelled_times(row, suffix).items() if name not in _NOT_IN_TOKEN_VIEW}
+    shown = {name: value for name, value in column_times(row, suffix).items() if name not in _NOT_IN_TOKEN_VIEW}
     relations: Object = {"litellm_budget_table": None, "object_permission": None, "org_id": row["organization_id"]}
     return shown | relations
 
 
-def _spelled_times(row: Object, suffix: str) -> Object:
+def column_times(row: Object, suffix: str) -> Object:
+    """A row with its timestamps spelled."""
     return {
         name: spelled(EPOCH + timedelta(milliseconds=value), suffix)
         if name in _TIMES and isinstance(value, int)

@@ -42,6 +42,7 @@ _SCHEMA = (
     "CREATE INDEX IF NOT EXISTS deleted_by_token ON deleted_keys (token)",
     "CREATE TABLE IF NOT EXISTS budgets (id TEXT PRIMARY KEY, row TEXT NOT NULL)",
     "CREATE TABLE IF NOT EXISTS permissions (id TEXT PRIMARY KEY, row TEXT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS teams (id TEXT PRIMARY KEY, row TEXT NOT NULL)",
 )
 _PATIENCE_SECONDS = 30.0
 _VARIABLES_AT_ONCE = 500
@@ -142,6 +143,27 @@ class Tables:
         self._connection.execute(
             "REPLACE INTO permissions (id, row) VALUES (?, ?)", (row["object_permission_id"], json.dumps(row))
         )
+
+    def team(self, team_id: str) -> Object | None:
+        """The team with this id."""
+        return self._one("SELECT row FROM teams WHERE id = ?", team_id)
+
+    def teams(self) -> list[Object]:
+        """All teams, the newest first."""
+        return self._many("SELECT row FROM teams ORDER BY json_extract(row, '$.created_at') DESC, rowid DESC")
+
+    def save_team(self, row: Object) -> None:
+        """Insert or replace a team."""
+        self._connection.execute("REPLACE INTO teams (id, row) VALUES (?, ?)", (row["team_id"], json.dumps(row)))
+
+    def drop_team(self, team_id: str) -> None:
+        """Delete a team."""
+        self._connection.execute("DELETE FROM teams WHERE id = ?", (team_id,))
+
+    def tokens_of_team(self, team_id: str) -> list[str]:
+        """The tokens of all live keys of a team."""
+        cursor = self._connection.execute("SELECT token FROM keys WHERE team_id = ?", (team_id,))
+        return [str(token) for (token,) in cursor]
 
     def _one(self, statement: str, value: Json) -> Object | None:
         found = self._many(statement, value)

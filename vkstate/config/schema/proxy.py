@@ -57,6 +57,12 @@ def _kubernetes_name(text: str) -> str:
     return text
 
 
+def _context(text: str) -> str:
+    if not text or text.startswith("-") or not text.isprintable():
+        raise wrong("is not the name of a context in a kubeconfig")
+    return text
+
+
 def _secret_key(text: str) -> str:
     if not _SECRET_KEY.fullmatch(text):
         raise wrong("is not a key of a Kubernetes secret: it has letters, digits, -, _ and . only")
@@ -75,8 +81,10 @@ KubernetesName = Annotated[str, AfterValidator(_kubernetes_name)]
 class KubernetesSecret(Strict):
     """A Kubernetes secret, read by kubectl, or else by oc."""
 
+    context: Annotated[str, AfterValidator(_context)] | None = None
+    """A context of the kubeconfig. Default: the current one."""
     namespace: KubernetesName | None = None
-    """The secret's namespace. Default: that of the current context."""
+    """The secret's namespace. Default: that of the context."""
     secret: KubernetesName
     """The secret's name."""
     key: Annotated[str, AfterValidator(_secret_key)]

@@ -10,7 +10,8 @@ from vkstate.sandbox.bodies import json_body
 from vkstate.sandbox.context import Context
 from vkstate.sandbox.exchange import Request, Response, json_response
 from vkstate.sandbox.jsons import Json, Object, number, strings
-from vkstate.sandbox.refusals import RefusalError, refusal, unforeseen
+from vkstate.sandbox.refusals import RefusalError, model_denied, refusal, unforeseen, worded
+from vkstate.sandbox.routes.teams import existing_team, has_model
 from vkstate.sandbox.rows import milliseconds
 from vkstate.sandbox.settings import LITELLM_VERSION
 from vkstate.sandbox.values import boolean, fields
@@ -18,7 +19,9 @@ from vkstate.sandbox.values import boolean, fields
 COST_OF_A_CALL = 0.0015
 """What a chat adds to the spend of its key, in dollars; at once, where LiteLLM takes up to some seconds."""
 
-_EVERY_MODEL = frozenset({"all-proxy-models", "all-team-models", "*"})
+_EVERY_MODEL = "all-proxy-models"
+_TEAM_MODELS = "all-team-models"
+_ADMITS_ALL = frozenset({_EVERY_MODEL, _TEAM_MODELS, "*"})
 _NO_MODEL = "no-default-models"
 _QUERY = dict.fromkeys(("return_wildcard_routes", "include_model_access_groups", "only_model_access_groups"), boolean)
 
@@ -27,9 +30,13 @@ QUERIES = {"/v1/models": tuple(_QUERY), "/models": tuple(_QUERY)}
 
 
 def list_models(context: Context, request: Request, caller: Caller) -> Response:
-    """The names that the caller may use, also those that are not served. There are no access groups here."""
+    """The names that the caller may use, also those that are not served. There are no access groups here.
+
+    ``openai/*`` stands for the served models that it matches; LiteLLM lists some 200 that it knows.
+    """
     query = fields(request.query, _QUERY, None, ("query",))
-    names = [] if query.get("only_model_access_groups") else _names_of(context, caller)
+    wildcards = query.get("return_wildcard_routes") is True
+    names = [] if query.get("only_model_access_groups") else _names_of(context, caller, wildcards=wildcards)
     models: list[Json] = [
         {"id": name, "object": "model", "created": 1677610602, "owned_by": "openai"} for name in names
     ]
@@ -54,14 +61,11 @@ def chat(context: Context, request: Request, caller: Caller) -> Response:
     if not isinstance(body, dict):
         raise unforeseen()
     model = body.get("model")
-    if caller.row is not None and model is not None and not _may_use(caller.row, model):
-        raise refusal(
-            403,
-            f"The requested model '{model}' is not available for this API key, or the model name is invalid. "
-            "Check the models available to you and try again.",
-            "key_model_access_denied",
-            "model",
-        )
+    if caller.row is not None and model is not None:
+        if not _may_use(caller.row, model):
+            raise model_denied("key", str(model))
+        if not has_model(_team_of(context, caller.row), model):
+            raise model_denied("team", str(model))
     if "messages" not in body:
         message = "/chat/completions: Missing required parameter: 'messages'."
         raise refusal(400, message, "invalid_request_error", "messages")
@@ -97,18 +101,38 @@ def chat(context: Context, request: Request, caller: Caller) -> Response:
     return json_response(answer, headers={"x-litellm-version": LITELLM_VERSION})
 
 
-def _names_of(context: Context, caller: Caller) -> list[str]:
+def _names_of(context: Context, caller: Caller, *, wildcards: bool = False) -> list[str]:
     served = list(context.settings.models)
-    allowed = strings(caller.row, "models") if caller.row is not None else []
-    if not allowed or _EVERY_MODEL.intersection(allowed):
+    if caller.row is None:
         return served
-    return [name for name in allowed if name != _NO_MODEL]
+    team, allowed = _team_of(context, caller.row), strings(caller.row, "models")
+    if _EVERY_MODEL in allowed:
+        return served
+    if not allowed or _TEAM_MODELS in allowed:
+        of_team = strings(team, "models") if team is not None else []
+        if not of_team or _EVERY_MODEL in of_team:
+            return served
+        allowed = of_team
+    names: list[str] = []
+    for name in allowed:
+        if "*" not in name:
+            names += [name] if name != _NO_MODEL else []
+            continue
+        names += [name] if wildcards else []
+        names += [model for model in served if name.endswith("/*") and model.startswith(name[:-1])]
+    return list(dict.fromkeys(names))
+
+
+def _team_of(context: Context, row: Object) -> Object | None:
+    """The team of a key. A key whose team does not exist may do nothing with models (404)."""
+    with context.store.reading() as tables, worded("auth_error", "None"):
+        return existing_team(tables, row["team_id"])
 
 
 def _may_use(row: Object, model: Json) -> bool:
     """Whether the key's list admits the model: by name or by a pattern with a final ``*``; an empty list admits all."""
     allowed = strings(row, "models")
-    if not allowed or _EVERY_MODEL.intersection(allowed):
+    if not allowed or _ADMITS_ALL.intersection(allowed):
         return True
     names = {str(model), f"openai/{model}"} if str(model).startswith("gpt-") else {str(model)}
     return any(

@@ -15,6 +15,7 @@ from vkstate.sandbox.exchange import Request, Response, json_response
 from vkstate.sandbox.jsons import Json, Object, number, text
 from vkstate.sandbox.refusals import ENTERPRISE, HttpError, RefusalError, refusal, worded
 from vkstate.sandbox.routes import settled
+from vkstate.sandbox.routes.teams import check_move, existing_team
 from vkstate.sandbox.rows import (
     ADMIN,
     UTC_OFFSET,
@@ -124,10 +125,9 @@ def _check(context: Context, tables: Tables, body: Object, row: Object) -> None:
     project = body.get("project_id")
     if project is not None and project != row["project_id"]:
         raise HttpError(400, "Project reassignment is not supported. Use null to detach the key.")
-    team = body.get("team_id") or row["team_id"]
-    if team:
-        sentence = f"Team doesn't exist in db. Team={team}. Create team via `/team/new` call."
-        raise HttpError(404, {"error": sentence})
+    team = existing_team(tables, body.get("team_id") or row["team_id"])
+    if team is not None and body.get("team_id") not in (None, row["team_id"]):
+        check_move(row, team)
     if body.get("organization_id") is not None:
         raise HttpError(
             400,

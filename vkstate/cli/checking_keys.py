@@ -1,0 +1,194 @@
+"""``vkstate check --as``: keys of ours are presented to the proxy, and what they open is compared with what is due."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from shlex import quote
+from typing import Final
+
+from vkstate.attributes import ALL_MODELS, ALL_TEAM_MODELS, Sealed, reveal, seal
+from vkstate.cli.findings import Finding, warning, well, wrong
+from vkstate.cli.project import Project
+from vkstate.keys import Alias, KeyValue, RecordedKey, Status
+from vkstate.litellm.capabilities import served_models
+from vkstate.litellm.client import Connection
+from vkstate.litellm.reception import Reception, Standing, access_groups, listed_models, receive
+from vkstate.litellm.teams import read_teams
+from vkstate.safety import is_served
+from vkstate.teams import Team
+
+WHAT: Final = "key"
+_SPECIAL: Final = frozenset({ALL_MODELS, ALL_TEAM_MODELS})
+_NO_MODEL: Final = "no-default-models"
+_MOST_NAMED: Final = 8
+_HIDDEN: Final = "(sensitive)"
+
+
+def keys_tried(project: Project, connection: Connection, aliases: Sequence[Alias]) -> Iterator[Finding]:
+    """A finding for each key: whether it opens the proxy, and just the models that it was given.
+
+    :param aliases: of recorded keys.
+    :raises VkstateError: the proxy cannot be asked.
+    """
+    if not aliases:
+        return
+    trial = _prepared(project, connection, aliases)
+    for finding, alias in zip(connection.each(trial.of, aliases), aliases, strict=True):
+        yield replace(finding, alias=alias)
+
+
+def _prepared(project: Project, connection: Connection, aliases: Sequence[Alias]) -> _Trial:
+    state = project.state
+    keys = {alias: state.keys[alias] for alias in aliases}
+    values = {
+        alias: value
+        for alias, record in keys.items()
+        if record.token is not None and (value := project.store.value_of(record.token)) is not None
+    }
+    ids = {team for record in keys.values() if (team := _text(record.applied.get("team_id")))}
+    teams = read_teams(connection, ids).found if ids else {}
+    models = {alias: _given(project, alias, record) for alias, record in keys.items()}
+    closed = project.store.why_closed([record.token for record in keys.values() if record.token is not None])
+    every, served = listed_models(connection), served_models(connection)
+    named = {model for given in models.values() if given is not None for model in given.models}
+    named |= {model for team in teams.values() for model in team.models}
+    groups = access_groups(connection) if (named & served) - every else {}
+    return _Trial(connection, keys, values, models, teams, every, served, groups, closed)
+
+
+def _given(project: Project, alias: Alias, record: RecordedKey) -> _Given | None:
+    """The models that a key was given; None where the state holds only a digest that the config does not explain."""
+    applied = record.server_defaults.get("models", record.applied.get("models"))
+    if not isinstance(applied, Sealed):
+        return _Given(_texts(applied))
+    wanted = next((key.declared.get("models") for key in project.config.keys if key.alias == alias), None)
+    if wanted is None or seal(project.state.lineage, wanted) != applied:
+        return None
+    return _Given(_texts(reveal(wanted)), hidden=True)
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _texts(value: object) -> frozenset[str]:
+    return frozenset(str(item) for item in value) if isinstance(value, list) else frozenset()
+
+
+@dataclass(frozen=True)
+class _Given:
+    """The models that a key was given, as they were declared; ``hidden`` where they came from the environment."""
+
+    models: frozenset[str]
+    hidden: bool = False
+
+    def named(self, models: Collection[str]) -> str:
+        """Names for a sentence."""
+        if self.hidden:
+            return _HIDDEN
+        names = sorted(models)
+        more = len(names) - _MOST_NAMED
+        shown = names if more <= 0 else [*names[:_MOST_NAMED], f"{more} more"]
+        return " and ".join(filter(None, [", ".join(shown[:-1]), *shown[-1:]])) or "no model"
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """What is known before the keys are presented. ``every`` and ``served`` are what the master key is told: the names
+    that are listed, and those that a key may hold. ``groups`` are the access groups, where any key has one."""
+
+    connection: Connection
+    keys: Mapping[Alias, RecordedKey]
+    values: Mapping[Alias, KeyValue]
+    given: Mapping[Alias, _Given | None]
+    teams: Mapping[str, Team]
+    every: frozenset[str]
+    served: frozenset[str]
+    groups: Mapping[str, frozenset[str]]
+    closed: str | None
+
+    def of(self, alias: Alias) -> Finding:
+        """How one key fares."""
+        if self.keys[alias].status is not Status.READY:
+            return wrong(WHAT, f"{alias} is not known to be on the proxy: {self.keys[alias].status}.", "vkstate apply")
+        value = self.values.get(alias)
+        if value is None:
+            said = self.closed or "Its value is not on this machine."
+            return wrong(WHAT, f"{alias} cannot be tried. {said}")
+        reception = receive(self.connection, value)
+        if reception.standing is Standing.WELCOME:
+            return self._compared(alias, reception.models - {_NO_MODEL})
+        return self._turned_away(alias, reception)
+
+    def _turned_away(self, alias: Alias, reception: Reception) -> Finding:
+        again = f"vkstate apply --renew {quote(alias)} gives it time again, where the config does not end it"
+        match reception.standing:
+            case Standing.UNKNOWN:
+                said = f"{alias} opens nothing: the proxy does not know the key. Somebody deleted it there."
+                return wrong(WHAT, said, "vkstate plan shows what apply would do about it")
+            case Standing.EXPIRED:
+                return wrong(WHAT, f"{alias} opens nothing: it has expired.", again)
+            case Standing.BLOCKED if self.keys[alias].applied.get("blocked") is True:
+                return warning(WHAT, f"{alias} opens nothing: it is blocked, as it was applied.")
+            case Standing.BLOCKED:
+                said = f"{alias} opens nothing: it is blocked, and not by this project."
+                return wrong(WHAT, said, f"vkstate apply --target {quote(alias)} unblocks it where blocked is declared")
+            case Standing.TEAM_BLOCKED:
+                said = f"{alias} opens nothing: its team is blocked."
+                return wrong(WHAT, said, "unblock the team in LiteLLM")
+            case Standing.NO_TEAM:
+                said = f"{alias} opens nothing: the team that it names does not exist."
+                return wrong(WHAT, said, "create the team in LiteLLM, or give the key another team_id and a new value")
+            case Standing.SPENT:
+                said = f"{alias} opens nothing: its budget is spent, or that of its user or team."
+                return wrong(WHAT, said, "raise the budget, or wait until it starts anew")
+            case Standing.BARRED:
+                said = f"{alias} may not ask which models it may use: its routes do not include /v1/models."
+                return warning(WHAT, said)
+            case _:
+                return wrong(WHAT, f"{alias} opens nothing. LiteLLM said: {reception.words.rstrip('.')}.")
+
+    def _compared(self, alias: Alias, told: frozenset[str]) -> Finding:
+        given, record = self.given[alias], self.keys[alias]
+        if given is None:
+            said = f"{alias} opens the proxy. Its models are sensitive, and were not declared so here: not compared."
+            return warning(WHAT, said, f"vkstate plan --target {quote(alias)}")
+        team = self.teams.get(_text(record.applied.get("team_id")) or "")
+        due = self._due(given, team)
+        if not given.models.isdisjoint(_SPECIAL & told):  # 1.90 lists the name in place of what it means
+            told = told - _SPECIAL | due
+        lacking = {model for model in due if not _is_among(model, told)}
+        beyond = {model for model in told if not _is_among(model, due)}
+        apply = f"vkstate plan --target {quote(alias)} shows what differs; apply mends it"
+        if lacking or beyond:
+            parts = [f"may not use {given.named(lacking)}, which it was given"] * bool(lacking)
+            parts += [f"may use {given.named(beyond)}, which it was not given"] * bool(beyond)
+            return wrong(WHAT, f"{alias} {' and '.join(parts)}.", apply)
+        if unserved := {model for model in due if not is_served(model, self.served)}:
+            said = f"{alias} may use {given.named(unserved)}, which the proxy does not serve."
+            return wrong(WHAT, said, "correct the name in the config, or add the model to the proxy")
+        if team and (refused := {model for model in told if not team.has(model)}):
+            said = f"{alias} is told that it may use {given.named(refused)}, which its team {team.name} has not."
+            return wrong(WHAT, said, "give the team the model in LiteLLM, or take it from the key")
+        return well(WHAT, f"{alias} opens the proxy, and may use {given.named(due)}.")
+
+    def _due(self, given: _Given, team: Team | None) -> frozenset[str]:
+        """The names that the proxy should list to the key."""
+        if ALL_MODELS in given.models:
+            return self.every
+        if not given.models or ALL_TEAM_MODELS in given.models:
+            limited = team is not None and team.models and ALL_MODELS not in team.models
+            return self._without_groups(team.models) if team is not None and limited else self.every
+        return self._without_groups(given.models - {_NO_MODEL})
+
+    def _without_groups(self, names: Iterable[str]) -> frozenset[str]:
+        return frozenset(model for name in names for model in self.groups.get(name, {name}))
+
+
+def _is_among(model: str, names: Collection[str]) -> bool:
+    """Whether a name is one of these, or matches one with ``*``, or is one that some of these match."""
+    if model in names or any("*" in name and fnmatchcase(model, name) for name in names):
+        return True
+    return "*" in model and any(fnmatchcase(name, model) for name in names)
