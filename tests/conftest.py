@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Generator, Iterator
 from ipaddress import ip_address
@@ -20,6 +21,10 @@ from vkstate.sandbox.settings import DEFAULT_MASTER_KEY
 settings.register_profile("steady", derandomize=True, database=None, deadline=None)
 settings.register_profile("explore", max_examples=5000, database=None, deadline=None)
 settings.load_profile("steady")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # So it is where the tests were started in the background, and every process that they start would inherit it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _breaches: list[str] = []
 _home: list[str] = []

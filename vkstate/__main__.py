@@ -6,12 +6,21 @@ import io
 import os
 import signal
 import sys
+from types import FrameType
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
+
+_A_MOMENT: Final = 0.05
+"""Seconds after which an interrupt that got lost comes again."""
 
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
-    _open_standard_streams()
     try:
+        _open_standard_streams()
+        sys.unraisablehook = _interrupted_again
         code = _run()
         # All is said and saved. Whoever interrupts now has the process end at once, and not see where it was.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -27,8 +36,28 @@ def main() -> None:
 
 def _run() -> int:
     from vkstate.cli.app import run
+    from vkstate.cli.boundary import remember_interrupts
 
+    remember_interrupts()
     return run(sys.argv[1:])
+
+
+def _interrupted_again(lost: UnraisableHookArgs) -> None:
+    """Let an interrupt come again that met Python cleaning up after an object, where no exception gets through.
+
+    By a timer of the system's: to start a thread takes locks, and the clean-up may have come in the middle of that. The
+    timer repeats itself, since Python notes a signal that comes just before a long call, and acts on it after that.
+    """
+    if lost.exc_type is KeyboardInterrupt:
+        signal.signal(signal.SIGALRM, _interrupt)
+        signal.setitimer(signal.ITIMER_REAL, _A_MOMENT, _A_MOMENT)
+    else:
+        sys.__unraisablehook__(lost)
+
+
+def _interrupt(_: int, __: FrameType | None) -> None:
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.raise_signal(signal.SIGINT)
 
 
 def _open_standard_streams() -> None:

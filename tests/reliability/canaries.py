@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -16,6 +17,7 @@ from urllib.parse import quote
 
 import pytest
 
+from tests.age_people import opened_by_anybody
 from tests.workspace import Ran, Workspace
 
 STORE = Path(".vkstate") / "keys.json"
@@ -95,6 +97,10 @@ class Watch:
             except (ValueError, LookupError, OSError):  # one that a test has damaged
                 continue
             self.values |= {entry["key"] for entry in keys.values() if isinstance(entry.get("key"), str)}
+
+        for sealed in self.directory.rglob("*.secrets.json"):
+            with suppress(ValueError, LookupError, OSError):  # as above
+                self.values |= {*opened_by_anybody(sealed).values()}
 
     def check(self, *more: str) -> None:
         """See that nothing that git would commit holds a key value, or one of these secrets.

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from tests.reliability.model import Config, Entry, Row, World
-from tests.reliability.oracle import Wish, is_marked
+from tests.reliability.oracle import Expected, Wish, is_marked
 from tests.reliability.others import does
 from tests.reliability.session import Session
 
@@ -35,7 +35,7 @@ def ends_well(session: Session) -> None:
 
 def _converges(session: Session) -> None:
     """Follow hints until a plan has no problem, and apply it."""
-    adopts = False
+    adopts, wanted = False, Expected()
     for _ in range(PATIENCE):
         wanted = session.plan_of(Wish(adopts=adopts))
         if not wanted.problems:
@@ -49,7 +49,7 @@ def _converges(session: Session) -> None:
             adopts = True
         else:
             _follow(session, kind, alias or "")
-    session.fail([f"after {PATIENCE} steps there is no end"])
+    session.fail([f"after {PATIENCE} steps there is no end of {sorted(wanted.problems, key=str)}"])
 
 
 _LAST = {"renamed here": 1}
@@ -90,7 +90,7 @@ def _settle_owner(session: Session, alias: str) -> None:
     tokens = {row["token"] for row in world.bearing(alias)}
     owner = next(name for name, record in world.records.items() if record.get("token") in tokens)
     stays = owner in wants or any(source == owner for source, _ in session.config.moved)
-    if not stays and "retired" not in world.records[owner]:
+    if not stays and alias not in world.records and "retired" not in world.records[owner]:
         session.edit(replace(session.config, moved=((owner, alias),)))
     elif session.plan_of(Wish(excludes=(alias,))).problems:
         does(session, "renames", alias)

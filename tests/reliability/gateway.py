@@ -29,12 +29,13 @@ _HOP_BY_HOP = frozenset({"connection", "content-length", "host", "keep-alive", "
 
 @dataclass(frozen=True)
 class Seen:
-    """One request: the path without its query, and the JSON body if there is one."""
+    """One request: the path without its query, the query, and the JSON body if there is one."""
 
     method: str
     path: str
     body: Any = None
     """An object where a key is to be changed."""
+    query: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_write(self) -> bool:
@@ -122,7 +123,7 @@ class Hold:
     until: threading.Event
 
     def meet(self, exchange: Exchange) -> None:
-        self.until.wait(30)
+        self.until.wait(120)
         exchange.send(exchange.forwarded())
 
 
@@ -187,7 +188,7 @@ class Gateway:
         """How many requests of this kind have come."""
         return sum((one.method, one.path) == (method, path) for one in list(self.seen))
 
-    def wait_for(self, method: str, path: str, count: int = 1, seconds: float = 15) -> None:
+    def wait_for(self, method: str, path: str, count: int = 1, seconds: float = 60) -> None:
         """Wait until so many requests of this kind have come."""
         with self._came:
             if not self._came.wait_for(lambda: self.count(method, path) >= count, seconds):
@@ -205,7 +206,7 @@ class Gateway:
                 self._under_way -= 1
                 self._came.notify_all()
 
-    def settle(self, seconds: float = 15) -> None:
+    def settle(self, seconds: float = 60) -> None:
         """Wait until nothing is under way any more: what a killed client has sent is carried out all the same."""
         with self._came:
             if not self._came.wait_for(lambda: self._under_way == 0, seconds):
@@ -310,7 +311,8 @@ class _Exchange(BaseHTTPRequestHandler):
                 return
             self._request = Request.to(self.command, self.path, dict(self.headers.items()), body)
             try:
-                gateway.note(Seen(self._request.method, self._request.path, _json(body))).meet(self)
+                asked = self._request
+                gateway.note(Seen(asked.method, asked.path, _json(body), asked.query)).meet(self)
             except ConnectionError:
                 self.hang_up()
             except Exception as mistake:  # noqa: BLE001 - it would look like a server that fails

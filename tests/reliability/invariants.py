@@ -21,11 +21,19 @@ class Broken(AssertionError):
     """An invariant does not hold; the message names every one, so that a sweep can tell what happened."""
 
 
+_PATIENCE = 20
+"""How often a listing is begun anew where others make and delete keys meanwhile, which moves rows between pages."""
+
+
 def all_rows(proxy: Proxy) -> list[Row]:
     """Every key of the proxy."""
-    first = proxy.listed(size=100)
-    pages = [first, *(proxy.listed(size=100, page=number) for number in range(2, first["total_pages"] + 1))]
-    return [row for page in pages for row in page["keys"]]
+    for _ in range(_PATIENCE):
+        first = proxy.listed(size=100)
+        pages = [first, *(proxy.listed(size=100, page=number) for number in range(2, first["total_pages"] + 1))]
+        rows = [row for page in pages for row in page["keys"]]
+        if {page["total_count"] for page in pages} == {len({row["token"] for row in rows})}:
+            return rows
+    raise TimeoutError("the proxy's keys change faster than they can be listed")
 
 
 def lineage_of(row: Row) -> str | None:
@@ -54,6 +62,8 @@ class Guard:
     valueless: bool = False
     others: Mapping[str, Row] = field(default_factory=dict)
     doubled: Collection[str] = ()
+    _taken_in: set[str] = field(default_factory=set)
+    """The tokens of keys that others made and the state took in at some time. It alone knows that, and may be lost."""
 
     def note_others(self, only: Collection[str]) -> None:
         """Remember the keys of others, which bear these aliases, as they are now."""
@@ -80,14 +90,15 @@ class Guard:
         ours = [row for row in rows if lineage_of(row) == self.lineage]
         recorded = {record["token"]: alias for alias, record in self.workspace.keys.items() if record.get("token")}
         stored = self.workspace.stored
-        imported = {record.get("token") for record in self.workspace.keys.values() if record["origin"] != "created"}
+        keys = self.workspace.keys.values()
+        self._taken_in |= {record["token"] for record in keys if record.get("token") and record["origin"] != "created"}
         for row in ours:
             alias, token = row["key_alias"], row["token"]
             if self.valueless and token not in recorded:
                 continue
             if token not in recorded:
                 yield f"{alias} ({token[:8]}) carries our lineage, and the state does not know it"
-            elif token not in stored and token not in imported:
+            elif token not in stored and token not in self._taken_in:
                 yield f"{alias} ({token[:8]}) is recorded, and nobody has its value"
             elif token in stored and not self._opens(stored[token], row):
                 yield f"the value of {alias} ({token[:8]}) does not open the proxy"

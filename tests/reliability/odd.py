@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import TypeAlias, TypeVar
 
+import pytest
+from _pytest.mark import ParameterSet
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from tests.reliability.counts import counted
 from tests.reliability.watchdog import soon
 from vkstate.attributes import Json
 
@@ -46,6 +49,16 @@ BENDS: st.SearchStrategy[list[Bend]] = st.lists(
 EDITS = st.lists(st.tuples(st.floats(0, 1), st.integers(0, 40), TEXTS), min_size=1, max_size=4)
 
 
+def short_and_long(sorts: Mapping[str, tuple[object, object, int, int]]) -> list[ParameterSet]:
+    """The cases of several sorts: a law, what it is about, and how many of it are tried, by default and in a sweep."""
+    few = [pytest.param(law, of, cases, id=name) for name, (law, of, cases, _) in sorts.items()]
+    many = [
+        pytest.param(law, of, cases, id=f"{name}-at_length", marks=pytest.mark.sweep)
+        for name, (law, of, _, cases) in sorts.items()
+    ]
+    return few + many
+
+
 def fuzz(cases: int, of: st.SearchStrategy[Case], law: Callable[[Case], object]) -> None:
     """Put so many cases to a law, each within its time; a failure names the smallest case that was found."""
     count = 0
@@ -66,6 +79,7 @@ def fuzz(cases: int, of: st.SearchStrategy[Case], law: Callable[[Case], object])
     )(given(of)(law_in_time))
     checked()
     assert count >= cases, f"only {count} different cases were found"
+    counted(count, "fuzz cases")
 
 
 def _nested(depth: int) -> Json:

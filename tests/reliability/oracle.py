@@ -38,20 +38,21 @@ SAME: Final = timedelta(seconds=2)
 UNSETTLED: Final = timedelta(minutes=10)
 
 PROBLEMS: Final = {
-    "protected": r"is protected by lifecycle.prevent_destroy, and this plan would delete it",
-    "protected value": r"is protected by lifecycle.prevent_destroy, and --replace",
+    "protected": r"this plan would delete \S+, which lifecycle.prevent_destroy protects",
+    "protected value": r"--replace would end the value of \S+, which lifecycle.prevent_destroy protects",
     "past": r"would end at .*, which has passed",
     "renamed here": r"is borne by the key that the state records as (?P<other>\S+): it was renamed",
-    "renamed away": r"was renamed to \S+ outside vkstate, and another key bears its alias",
+    "renamed away": r"somebody renamed \S+ to \S+ outside vkstate, and another key bears its alias",
     "target taken": r"cannot move to \S+: .* bears that alias on the proxy",
-    "state behind": r"was made by this project, but this state does not know it",
+    "state behind": r"this project has made \S+ on the proxy, and this state does not know that",
     "not ours": r"exists on the proxy and is not ours",
-    "other project's": r"is to be imported, and belongs to another vkstate project",
-    "several": r"is to be imported, and \d+ keys bear that alias",
-    "nothing to import": r"is to be imported, and no key bears that alias",
-    "replaced outside": r"was replaced outside vkstate",
-    "missing": r"is missing on the proxy: somebody else deleted it",
-    "undeclared": r"is to move to \S+, which no key of the config declares",
+    "other project's": r"cannot be imported: the key carries the mark of another vkstate project",
+    "several": r"cannot be imported: \d+ keys bear that alias",
+    "nothing to import": r"cannot be imported: no key bears that alias",
+    "replaced outside": r"somebody replaced \S+ outside vkstate",
+    "in vain": r"--(replace|renew) can do nothing about \S+: ",
+    "missing": r"somebody else deleted \S+ on the proxy",
+    "undeclared": r"cannot move to \S+, which no key of the config declares",
     "crowded": (
         r"(cannot move to \S+: (\d+ keys are to move there|the state records a key there already)|, and one key can)"
     ),
@@ -148,10 +149,10 @@ def expected(config: Config, world: World, wish: Wish, now: datetime) -> Expecte
     wants = {} if wish.mode == "destroy" else config.wants
     plan = Oracle(wants, config, world, wish, now)
     fates = {fate.alias: fate for alias in plan.aliases for fate in [plan.decide(alias)] if fate}
-    problems = set(plan.problems)
+    problems = plan.problems | (plan.vain(fates) if wish.mode == "apply" else set())
     if not wants and wish.mode == "apply":
-        only_released = any(fate.released for fate in fates.values())
-        if not only_released or any(fate.action == "delete" for fate in fates.values()):
+        lets_go = any(not destroy for _, destroy in config.removed)
+        if not lets_go or any(fate.action == "delete" for fate in fates.values()):
             fates = {alias: fate for alias, fate in fates.items() if fate.action not in ("delete", "forget")}
             problems.add(("empty", None))
     return _selected(fates, problems, wish, world, config)
@@ -256,6 +257,27 @@ class Oracle:
                 return self._problem("state behind", alias)
             return self._new(want, had, record, others, named=bool(others))
         return self._lost(want, had, record, others)
+
+    def vain(self, fates: Mapping[str, Fate]) -> set[tuple[str, str | None]]:
+        """What is asked of keys that are not there, or not wanted, by targets that name no others."""
+        stuck = {alias for _, alias in self.problems} - fates.keys()
+        found: set[tuple[str, str | None]] = set()
+        for target in (*self.wish.replaces, *self.wish.renews):
+            named = [alias for alias in self.aliases if alias not in stuck and self._is_named(alias, target)]
+            if not any(self._is_meant(alias, target, fates.get(alias)) for alias in named):
+                found |= {("in vain", alias) for alias in named}
+        return found
+
+    def _is_named(self, alias: str, target: str) -> bool:
+        had, want = self.sources.get(alias, alias), self.wants.get(alias)
+        member = want.member if want else member_of(self.world.records[had])
+        return matches(target, alias, member) or matches(target, had, member)
+
+    def _is_meant(self, alias: str, target: str, fate: Fate | None) -> bool:
+        want, record = self.wants.get(alias), self.world.records.get(self.sources.get(alias, alias))
+        row = fate.row if fate else self.world.live(record) if record else None
+        stays = row is not None or (fate is not None and fate.action == "create")
+        return want is not None and stays and matches(target, alias, want.member)
 
     def _problem(self, kind: str, alias: str) -> Fate | None:
         """Note a problem: nothing becomes of that key."""

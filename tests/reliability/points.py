@@ -29,6 +29,7 @@ import requests
 
 from vkstate.litellm.client import Connection
 from vkstate.litellm.transport import Transport
+from vkstate.state.age_store import AgeStore
 from vkstate.state.durable import DurableFile
 from vkstate.state.file import StateFile
 from vkstate.state.journal import FileJournal
@@ -65,6 +66,8 @@ HARMLESS: Final = {
     "os.path.islink": "looks, and never fails",
     "os.path.relpath": "of two texts",
     "os.path.join": "of two texts",
+    "os.path.expanduser": "of a text and the environment",
+    "Path.read_bytes": "reads an identity, before anything is written",
     "os.strerror": "a text",
     "os.geteuid": "never fails",
     "os.getpid": "never fails",
@@ -91,11 +94,23 @@ HARMLESS: Final = {
 }
 """What they call besides, and why nothing is to be broken there."""
 
-OWN: Final = (DurableFile, StateFile, FileJournal, PlainStore, StateLock, ClosingReport, Connection, Transport)
+OWN: Final = (
+    DurableFile,
+    StateFile,
+    FileJournal,
+    PlainStore,
+    AgeStore,
+    StateLock,
+    ClosingReport,
+    Connection,
+    Transport,
+)
 """The classes whose public methods are points."""
 PURE: Final = frozenset(
     {
         *("StateFile.text_of", "FileJournal.value_of", "PlainStore.value_of", "PlainStore.tokens"),
+        *("PlainStore.aliases", "PlainStore.why_closed", "AgeStore.value_of", "AgeStore.tokens", "AgeStore.aliases"),
+        *("AgeStore.why_closed", "AgeStore.in_memory"),
         *("PlainStore.in_memory", "Connection.now", "Connection.verdict", "Connection.each"),
     }
 )
@@ -248,7 +263,8 @@ def _system(watch: Watch, name: str) -> Callable[..., Any]:
         if not str(caller.f_globals.get("__name__")).startswith(PACKAGES):
             return real(*given, **named)
         about = f"{given[1]} {urlsplit(given[2]).path}" if name == "Session.request" else ""
-        return watch.make(Call(name, caller.f_code.co_qualname, about), real, *given, **named)
+        where = caller.f_code.co_qualname.split(".<locals>.<")[0]  # a generator is part of what it stands in
+        return watch.make(Call(name, where, about), real, *given, **named)
 
     return passing
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.contract.proxies import Proxy
+from tests.reliability.invariants import Guard
 from tests.workspace import Workspace
 
 MEMBERS = 6
@@ -26,7 +27,7 @@ class Stage:
         """Write a config with a workshop, two keys and what else is given."""
         workshop = f"workshops:\n  {self.prefix}{name}: {{count: {members}, max_budget: {budget}}}\n" if members else ""
         self.workspace.configure(
-            f"proxy: {{url: '{self.url}', timeout: 10s}}\n"
+            f"proxy: {{url: '{self.url}', timeout: 30s}}\n"
             "defaults: {models: [gpt-4], duration: 1d}\n"
             "safety: {max_delete_percent: 100}\n"
             f"keys:\n  {self.prefix}one: {{max_budget: {budget}, metadata: {{team: '{budget}'}}}}\n"
@@ -42,12 +43,25 @@ class Stage:
 class Scene:
     """A stage that is set, and the arguments of the command that is disturbed.
 
-    ``settles`` are those of the command by which the disturbed one is made good, where ``apply`` alone is not enough.
+    ``settled_by`` are those of the command by which the disturbed one is made good, where ``apply`` is not the one.
     """
 
     name: str
     set_up: Callable[[Stage], None]
     arguments: tuple[str, ...] = ("apply", "--auto-approve")
+    settled_by: tuple[str, ...] = ()
+
+
+def guarded(scene: Scene, stage: Stage) -> Guard:
+    """Set a scene's stage, beside two keys of others."""
+    others = [f"{stage.prefix}theirs{number}" for number in (1, 2)]
+    for alias in others:
+        assert stage.proxy.generate({"key_alias": alias, "metadata": {"owner": "x"}}).status_code == 200
+    stage.workspace.configure(f"proxy: {{url: '{stage.url}'}}\n")
+    scene.set_up(stage)
+    guard = Guard(stage.workspace, stage.proxy, stage.prefix)
+    guard.note_others(only=others)
+    return guard
 
 
 def fresh(stage: Stage) -> None:
@@ -109,6 +123,18 @@ def let_go(stage: Stage) -> None:
     stage.configure(members=0, rest=f"removed: [{{alias: 'workshop:{stage.prefix}ws', destroy: false}}]\n")
 
 
+def others_keys(stage: Stage) -> None:
+    """Keys that others made are declared, and the config does not say that they are to be imported."""
+    to_import(stage)
+    stage.configure()
+
+
+def lost(stage: Stage) -> None:
+    """The state is gone."""
+    steady(stage)
+    stage.workspace.state_path.unlink()
+
+
 SCENES = (
     Scene("create", fresh),
     Scene("update", changed),
@@ -121,3 +147,13 @@ SCENES = (
     Scene("import", to_import),
     Scene("release", let_go),
 )
+IMPORT, REBUILD = ("import", "ws-*", "--auto-approve"), ("state", "rebuild", "--auto-approve")
+STATE_SCENES = (
+    Scene("state mv", moved, ("state", "mv", "workshop:ws", "workshop:renamed", "--auto-approve")),
+    Scene("state rm", let_go, ("state", "rm", "workshop:ws", "--auto-approve")),
+    Scene("state rebuild", lost, REBUILD, settled_by=REBUILD),
+    Scene("import command", others_keys, IMPORT, settled_by=IMPORT),
+)
+"""Commands that are about the state."""
+NAMES = [scene.name.replace(" ", "_") for scene in SCENES]
+"""For the names of tests."""

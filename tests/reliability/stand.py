@@ -4,9 +4,11 @@ run can be killed at any of its calls.
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import os
+import random
 import signal
 import warnings
 from collections import Counter
@@ -160,6 +162,19 @@ class _Fuse(Watch):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
+_DICE: Final = random.Random()
+
+
+def token_urlsafe(size: int) -> str:
+    """As ``secrets.token_urlsafe``, and the same in every repetition of a story."""
+    return base64.urlsafe_b64encode(_DICE.randbytes(size)).rstrip(b"=").decode()
+
+
+def token_hex(size: int) -> str:
+    """As ``secrets.token_hex``, and the same in every repetition of a story."""
+    return _DICE.randbytes(size).hex()
+
+
 @dataclass
 class Stand:
     """A project in a directory of its own, and all that can be done to it."""
@@ -167,8 +182,10 @@ class Stand:
     path: Path
     clock: Clock = field(default_factory=Clock)
     _book: _Book = field(default_factory=_Book)
+    _runs: int = 0
 
     def __post_init__(self) -> None:
+        _DICE.seed(0)
         self.path.mkdir()
         (self.path / ".vkstate").mkdir(mode=0o700)
         os.chdir(self.path)
@@ -182,6 +199,8 @@ class Stand:
     def run(self, arguments: tuple[str, ...], trouble: Trouble = CALM) -> tuple[Ran | None, int]:
         """Run the command line; None where it was killed. Also how many faults there were."""
         self._book = _Book(trouble.faults if isinstance(trouble, Faults) else ())
+        self._runs += 1
+        _DICE.seed(self._runs)  # or a run would make the values that one before it made, which was killed
         with self._patched():
             if isinstance(trouble, Kill):
                 return self._killed(arguments, trouble.instant), 0

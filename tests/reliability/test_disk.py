@@ -552,9 +552,10 @@ def test_the_disk_is_full_in_mid_run(on_small_disk: Guard, small_disk: SmallDisk
     place.parent.rmdir()
 
 
-@pytest.mark.sweep
 @pytest.mark.parametrize("arguments", [("apply",), ("destroy",), ("apply", "--replace", "*")], ids=" ".join)
-@pytest.mark.parametrize("pages", range(13))
+@pytest.mark.parametrize(
+    "pages", [0, 4, *(pytest.param(pages, marks=pytest.mark.sweep) for pages in range(1, 14) if pages != 4)]
+)
 def test_the_disk_is_full_from_the_start(
     arguments: tuple[str, ...], pages: int, on_small_disk: Guard, small_disk: SmallDisk, front: Front
 ) -> None:

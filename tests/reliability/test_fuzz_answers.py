@@ -22,10 +22,20 @@ from vkstate.errors import VkstateError
 from vkstate.executor.ports import CreateOrder, Sought, UpdateOrder
 from vkstate.expiry import Lasting, Never
 from vkstate.keys import Alias, Capabilities, KeyValue, Recorded, Stamp, Token
-from vkstate.litellm.capabilities import health, probe, prove_admin, searches_by_prefix, served_models, server_version
+from vkstate.litellm.capabilities import (
+    health,
+    is_licensed,
+    probe,
+    prove_admin,
+    searches_by_prefix,
+    served_models,
+    server_version,
+)
 from vkstate.litellm.client import Connection
 from vkstate.litellm.proxy import LiteLLMProxy
 from vkstate.litellm.reader import read_all, read_live, read_matching
+from vkstate.litellm.reception import listed_models, receive
+from vkstate.litellm.teams import read_teams
 from vkstate.planner import plan
 from vkstate.sandbox.adapter import BASE_URL, SCHEME, SandboxAdapter
 from vkstate.sandbox.app import SandboxApp
@@ -76,6 +86,7 @@ class Server:
         session = requests.Session()
         session.mount(SCHEME, SandboxAdapter(path, SETTINGS))
         proxy = Proxy(session, BASE_URL, MASTER_KEY, (1, 105), frozenset(), prefix="")
+        assert proxy.post("/team/new", {"team_id": "team", "models": ["gpt-4"]}).status_code == 200
         self.sought: list[Sought] = []
         for number, name in enumerate(("one", "two", "three")):
             mark = {"lineage": "lineage-1", "id": f"{number:016x}"}
@@ -125,6 +136,10 @@ ASKS: Mapping[str, Callable[[Connection, Server], object]] = {
     "probe": lambda connection, _: probe(connection),
     "searches_by_prefix": lambda connection, _: searches_by_prefix(connection),
     "served_models": lambda connection, _: served_models(connection),
+    "is_licensed": lambda connection, _: is_licensed(connection),
+    "read_teams": lambda connection, _: read_teams(connection, ["team", "no-such-team"]),
+    "receive": lambda connection, _: receive(connection, VALUE),
+    "listed_models": lambda connection, _: listed_models(connection),
 }
 
 

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import pytest
 from hypothesis import strategies as st
 
-from tests.reliability.odd import JSONS, TEXTS, edited, fuzz, near, torn, written
+from tests.reliability.odd import JSONS, TEXTS, edited, fuzz, near, short_and_long, torn, written
 from tests.reliability.watchdog import CommandLine, Misbehaved, bugs_raise
 from tests.workspace import OWN_VARIABLES, Workspace
 from vkstate.attributes import ATTRIBUTES, Json
@@ -169,28 +169,20 @@ def listed(place: Path, data: bytes) -> None:
     loaded(place, b"proxy: {url: 'sandbox://'}\nworkshops: {w: {roster: people.csv, models: [m]}}\n")
 
 
-SORTS = (
-    pytest.param(loaded, BYTES, 300, 3000, id="text"),
-    pytest.param(loaded, SHAPED, 200, 2500, id="shape"),
-    pytest.param(loaded, CRLF, 30, 300, id="line_ends"),
-    pytest.param(loaded, WIDE, 30, 300, id="encodings"),
-    pytest.param(loaded, torn(CONFIG.encode()), 60, 600, id="torn"),
-    pytest.param(varied, (edited(VARIABLES) | JSONS.map(written)).map(str.encode), 80, 1000, id="variables"),
-    pytest.param(listed, ROSTERS.map(str.encode), 120, 1500, id="roster"),
-    pytest.param(listed, torn(ROSTER.encode()), 30, 300, id="torn_roster"),
-)
+SORTS = {
+    "text": (loaded, BYTES, 300, 3000),
+    "shape": (loaded, SHAPED, 200, 2500),
+    "line_ends": (loaded, CRLF, 30, 300),
+    "encodings": (loaded, WIDE, 30, 300),
+    "torn": (loaded, torn(CONFIG.encode()), 60, 600),
+    "variables": (varied, (edited(VARIABLES) | JSONS.map(written)).map(str.encode), 80, 1000),
+    "roster": (listed, ROSTERS.map(str.encode), 120, 1500),
+    "torn_roster": (listed, torn(ROSTER.encode()), 30, 300),
+}
 
 
-@pytest.mark.parametrize(("law", "of", "cases"), [pytest.param(*one.values[:3], id=one.id) for one in SORTS])
+@pytest.mark.parametrize(("law", "of", "cases"), short_and_long(SORTS))
 def test_any_is_loaded_or_refused(place: Path, law: Kind, of: st.SearchStrategy[bytes], cases: int) -> None:
-    fuzz(cases, of, lambda data: law(place, data))
-
-
-@pytest.mark.sweep
-@pytest.mark.parametrize(
-    ("law", "of", "cases"), [pytest.param(*one.values[:2], one.values[3], id=one.id) for one in SORTS]
-)
-def test_any_is_loaded_or_refused_at_length(place: Path, law: Kind, of: st.SearchStrategy[bytes], cases: int) -> None:
     fuzz(cases, of, lambda data: law(place, data))
 
 

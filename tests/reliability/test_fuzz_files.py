@@ -10,7 +10,7 @@ from typing import TypeAlias
 import pytest
 from hypothesis import strategies as st
 
-from tests.reliability.odd import JSONS, TEXTS, edited, fuzz, near, torn
+from tests.reliability.odd import JSONS, TEXTS, edited, fuzz, near, short_and_long, torn
 from tests.reliability.watchdog import CommandLine, bugs_raise
 from tests.state.samples import states
 from tests.workspace import OWN_VARIABLES, Workspace
@@ -131,11 +131,11 @@ def encoded(value: object) -> bytes:
 LINES = st.lists(
     st.lists(TEXTS | st.sampled_from(["key", "alias", "sk-" + "a" * 22, "sk-...abcd"]), max_size=4).map(",".join)
 ).map("\n".join)
-SORTS = (
-    pytest.param(read_state, "state", 300, 4000, id="state"),
-    pytest.param(read_store, "store", 200, 2500, id="store"),
-    pytest.param(read_plan, "plan", 150, 2000, id="plan"),
-)
+SORTS = {
+    "state": (read_state, "state", 300, 4000),
+    "store": (read_store, "store", 200, 2500),
+    "plan": (read_plan, "plan", 150, 2000),
+}
 READING = (
     ("plan",), ("plan", "--json", "-v"), ("plan", "--destroy", "--out", "other.json"), ("show",), ("show", "--json"),
     ("output",), ("output", "--json"), ("output", "--format", "env"), ("state", "list"), ("state", "show", "one"),
@@ -162,16 +162,8 @@ def around(data: bytes) -> st.SearchStrategy[bytes]:
     return torn(data) | edited(text).map(str.encode) | near(json.loads(text)).map(encoded) | JSONS.map(encoded)
 
 
-@pytest.mark.parametrize(("law", "name", "cases"), [pytest.param(*one.values[:3], id=one.id) for one in SORTS])
+@pytest.mark.parametrize(("law", "name", "cases"), short_and_long(SORTS))
 def test_any_file_is_read_or_refused(project: Project, law: Read, name: str, cases: int) -> None:
-    fuzz(cases, around(getattr(project, name)), lambda data: law(project, data))
-
-
-@pytest.mark.sweep
-@pytest.mark.parametrize(
-    ("law", "name", "cases"), [pytest.param(*one.values[:2], one.values[3], id=one.id) for one in SORTS]
-)
-def test_any_file_is_read_or_refused_at_length(project: Project, law: Read, name: str, cases: int) -> None:
     fuzz(cases, around(getattr(project, name)), lambda data: law(project, data))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,9 @@ import pytest
 from hypothesis import HealthCheck, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from tests.reliability.counts import counted
 from tests.reliability.machine import Machine
+from tests.reliability.stand import token_hex, token_urlsafe
 from tests.workspace import OWN_VARIABLES
 
 SHORT = settings(
@@ -34,9 +37,12 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(Machine, "place", tmp_path, raising=False)
+    monkeypatch.setattr(secrets, "token_urlsafe", token_urlsafe)
+    monkeypatch.setattr(secrets, "token_hex", token_hex)
     Machine.counted.clear()
     yield
-    print(dict(sorted(Machine.counted.items())))
+    for what, times in sorted(Machine.counted.items()):
+        counted(times, f"{what}, by the machine")
 
 
 def test_short_stories() -> None:

@@ -16,12 +16,13 @@ import requests
 
 from tests.front import fronted, sandbox_at
 from tests.reliability.account import expected, held_to
-from tests.reliability.invariants import Broken, Guard
+from tests.reliability.counts import counted
+from tests.reliability.invariants import Broken
 from tests.reliability.runs import Zygote
-from tests.reliability.scenes import SCENES, Scene, Stage
-from tests.reliability.weather import weathered
-from tests.workspace import OWN_VARIABLES, Workspace
-from vkstate.sandbox.settings import DEFAULT_MASTER_KEY, Settings
+from tests.reliability.scenes import NAMES, SCENES, Scene, Stage, guarded
+from tests.reliability.weather import impatient, weathered
+from tests.workspace import Workspace
+from vkstate.sandbox.settings import Settings
 
 SHORT = 10
 """Faults a scene, at least, in the default suite."""
@@ -30,19 +31,12 @@ LONG = 110
 TIMEOUT = 1.0
 
 
-@pytest.fixture(autouse=True)
-def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in OWN_VARIABLES:
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("LITELLM_MASTER_KEY", DEFAULT_MASTER_KEY)
+pytestmark = pytest.mark.usefixtures("alone")
 
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same pauses and patience, only shorter."""
-    monkeypatch.setattr("vkstate.litellm.retry._FIRST", 0.02)
-    monkeypatch.setattr("vkstate.executor.creation._FIRST_PAUSE", 0.02)
-    monkeypatch.setattr("vkstate.litellm.proxy._DELETE_TIMEOUT", TIMEOUT)
+    impatient(monkeypatch, TIMEOUT)
 
 
 def faults_met(
@@ -55,30 +49,19 @@ def faults_met(
     settings = Settings(disable_custom_api_keys=server_makes_values)
     with fronted(place.parent / f"{place.name}.sqlite", settings=settings) as front:
         stage = Stage(workspace, front.sandbox, front.url)
-        guard = set_up(scene, stage)
+        guard = guarded(scene, stage)
         guard.valueless = server_makes_values
         return weathered(scene, stage, front, guard, seed, TIMEOUT)
 
 
-def set_up(scene: Scene, stage: Stage) -> Guard:
-    """Set a stage, beside keys of others."""
-    others = [f"{stage.prefix}theirs{number}" for number in (1, 2)]
-    for alias in others:
-        assert stage.proxy.generate({"key_alias": alias, "metadata": {"owner": "x"}}).status_code == 200
-    stage.workspace.configure(f"proxy: {{url: '{stage.url}'}}\n")
-    scene.set_up(stage)
-    guard = Guard(stage.workspace, stage.proxy, stage.prefix)
-    guard.note_others(only=others)
-    return guard
-
-
-@pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name.replace(" ", "_"))
+@pytest.mark.parametrize("scene", SCENES, ids=NAMES)
 @pytest.mark.parametrize("faults", [SHORT, pytest.param(LONG, marks=pytest.mark.sweep)])
 def test_foul_weather(scene: Scene, faults: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     met = number = 0
     while met < faults:
         number += 1
         met += faults_met(scene, tmp_path / str(number), monkeypatch, f"{scene.name} {number}")
+    counted(met, "faults")
 
 
 CREATING = tuple(scene for scene in SCENES if scene.name in ("create", "delete", "replace", "replace with grace"))
@@ -96,6 +79,7 @@ def test_foul_weather_where_the_proxy_makes_the_values(
         number += 1
         seed = f"{scene.name} {number}, valueless"
         met += faults_met(scene, tmp_path / str(number), monkeypatch, seed, server_makes_values=True)
+    counted(met, "faults where the proxy makes the values")
 
 
 class Server:
@@ -136,13 +120,6 @@ class Server:
         self.start()
 
 
-@pytest.fixture(scope="module")
-def zygote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zygote]:
-    zygote = Zygote(tmp_path_factory.mktemp("zygote"))
-    yield zygote
-    zygote.close()
-
-
 @pytest.fixture
 def server(tmp_path: Path, zygote: Zygote) -> Iterator[Server]:
     place = tmp_path / "server"
@@ -155,10 +132,10 @@ def server(tmp_path: Path, zygote: Zygote) -> Iterator[Server]:
 
 def outlived(scene: Scene, stage: Stage, server: Server, instant: float, away: float) -> float:
     """Run the scene's command, kill the proxy at an instant, and see that all is well; how long the run took."""
-    guard = set_up(scene, stage)
+    guard = guarded(scene, stage)
     before = expected(guard, scene.arguments)
     patient = (stage.workspace.path / "vkstate.yaml").read_text(encoding="utf-8")
-    stage.workspace.configure(patient.replace("timeout: 10s", "timeout: 10s, retries: 5"))
+    stage.workspace.configure(patient.replace("timeout: 30s", "timeout: 30s, retries: 5"))
     death = threading.Thread(target=server.fails, args=(instant, away))
     start = time.monotonic()
     death.start()
@@ -174,7 +151,7 @@ def outlived(scene: Scene, stage: Stage, server: Server, instant: float, away: f
     return took
 
 
-@pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name.replace(" ", "_"))
+@pytest.mark.parametrize("scene", SCENES, ids=NAMES)
 @pytest.mark.parametrize("deaths", [2, pytest.param(12, marks=pytest.mark.sweep)])
 def test_the_proxy_is_killed_within_a_run_and_comes_back(
     scene: Scene, deaths: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Server
@@ -188,3 +165,4 @@ def test_the_proxy_is_killed_within_a_run_and_comes_back(
         monkeypatch.chdir(place)
         stage = Stage(Workspace(place), proxy, server.url, prefix=f"p{number}-")
         took = outlived(scene, stage, server, instants.uniform(0.0, min(took, 0.5)), instants.uniform(0.0, 0.2))
+    counted(deaths, "deaths of the proxy")

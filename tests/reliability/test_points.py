@@ -16,9 +16,10 @@ import pytest
 import typer.main
 
 from tests.contract.proxies import Proxy
+from tests.reliability.counts import counted
 from tests.reliability.invariants import Broken, Guard, Row, all_rows, lineage_of, steady
 from tests.reliability.points import Killed, Point, Watch
-from tests.reliability.scenes import SCENES, Scene, Stage
+from tests.reliability.scenes import NAMES, SCENES, Scene, Stage
 from tests.workspace import OWN_VARIABLES, Ran, Workspace
 
 FEW: Final = 2
@@ -28,7 +29,6 @@ SHORT: Final = 4
 FAULTS: Final = (errno.ENOSPC, errno.EIO, errno.EACCES)
 """How a disk fails."""
 NOT_SAVED: Final = "the state could not be saved"
-IDS: Final = [scene.name.replace(" ", "_") for scene in SCENES]
 
 
 class FewKeys(Stage):
@@ -133,7 +133,11 @@ def theatre(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Theatre:
 
 def command_of(scene: Scene) -> tuple[str, ...]:
     """The scene's command, told in JSON, and with one request after the other, so that points keep their order."""
-    return (*scene.arguments, "--json", *(() if scene.arguments[0] == "refresh" else ("--parallelism", "1")))
+    return (
+        *scene.arguments,
+        "--json",
+        *(() if scene.arguments[0] in ("refresh", "secrets") else ("--parallelism", "1")),
+    )
 
 
 def chosen(points: list[Point], seed: str, count: int | None) -> list[Point]:
@@ -141,8 +145,11 @@ def chosen(points: list[Point], seed: str, count: int | None) -> list[Point]:
     return points if count is None else random.Random(seed).sample(points, min(count, len(points)))
 
 
-def over(theatre: Theatre, cases: list[str], attempt: Callable[[int], None]) -> None:
+def over(
+    theatre: Theatre, cases: list[str], attempt: Callable[[int], None], what: str = "cases at named points"
+) -> None:
     """Try every case, and tell of all that went wrong; only where something did, its project is kept."""
+    counted(len(cases), what)
     wrong: list[str] = []
     for number, case in enumerate(cases):
         try:
@@ -166,7 +173,7 @@ def test_watching_changes_nothing_and_every_point_is_passed_again(theatre: Theat
     opened.workspace.converged()
 
 
-@pytest.mark.parametrize("scene", SCENES, ids=IDS)
+@pytest.mark.parametrize("scene", SCENES, ids=NAMES)
 @pytest.mark.parametrize("count", [SHORT, pytest.param(None, marks=pytest.mark.sweep)], ids=["some", "all"])
 def test_death_at_every_point(scene: Scene, count: int | None, theatre: Theatre) -> None:
     points = chosen(theatre.points(scene), f"death {scene.name}", count)
@@ -177,7 +184,7 @@ def test_death_at_every_point(scene: Scene, count: int | None, theatre: Theatre)
         opened.guard.check()
         opened.guard.converge()
 
-    over(theatre, [f"{scene.name}, {point}" for point in points], attempt)
+    over(theatre, [f"{scene.name}, {point}" for point in points], attempt, "deaths at named points")
 
 
 def died(opened: Opened, scene: Scene, point: Point) -> list[Point]:
@@ -191,7 +198,7 @@ def died(opened: Opened, scene: Scene, point: Point) -> list[Point]:
     raise Broken(f"it lived on: {ran}")
 
 
-@pytest.mark.parametrize("scene", SCENES, ids=IDS)
+@pytest.mark.parametrize("scene", SCENES, ids=NAMES)
 @pytest.mark.parametrize("count", [1, pytest.param(40, marks=pytest.mark.sweep)], ids=["some", "many"])
 def test_the_run_after_a_death_dies_too(scene: Scene, count: int, theatre: Theatre) -> None:
     dice = random.Random(f"twice {scene.name}")
@@ -210,10 +217,11 @@ def test_the_run_after_a_death_dies_too(scene: Scene, count: int, theatre: Theat
         opened.guard.check()
         opened.guard.converge()
 
-    over(theatre, [f"{scene.name}, {point}, then {fraction}" for point, fraction in pairs], attempt)
+    cases = [f"{scene.name}, {point}, then {fraction}" for point, fraction in pairs]
+    over(theatre, cases, attempt, "deaths of the run after a death")
 
 
-@pytest.mark.parametrize("scene", SCENES, ids=IDS)
+@pytest.mark.parametrize("scene", SCENES, ids=NAMES)
 @pytest.mark.parametrize("lasting", [False, True], ids=["once", "from_then_on"])
 @pytest.mark.parametrize("count", [SHORT, pytest.param(None, marks=pytest.mark.sweep)], ids=["some", "all"])
 def test_the_disk_fails_at_every_point(scene: Scene, lasting: bool, count: int | None, theatre: Theatre) -> None:
@@ -235,7 +243,8 @@ def test_the_disk_fails_at_every_point(scene: Scene, lasting: bool, count: int |
         check_account(opened, scene, ran)
         opened.guard.converge()
 
-    over(theatre, [f"{scene.name}, {point}, {errno.errorcode[fault]}" for point, fault in cases], attempt)
+    names = [f"{scene.name}, {point}, {errno.errorcode[fault]}" for point, fault in cases]
+    over(theatre, names, attempt, "disk faults at named points")
 
 
 def check_account(opened: Opened, scene: Scene, ran: Ran) -> None:

@@ -6,7 +6,7 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -16,16 +16,16 @@ import pytest
 from tests.end_to_end.terminal import Terminal, terminal
 from tests.front import Doing, Front, Hold, Pass, Seen, everything_passes, fronted
 from tests.reliability.account import expected, held_to
+from tests.reliability.counts import counted
 from tests.reliability.invariants import Guard
-from tests.reliability.runs import Zygote
-from tests.reliability.scenes import SCENES, Scene, Stage, fresh, shrunk, steady, to_import
-from tests.workspace import OWN_VARIABLES, Ran, Workspace
-from vkstate.sandbox.settings import DEFAULT_MASTER_KEY
+from tests.reliability.runs import Ended, Zygote
+from tests.reliability.scenes import NAMES, SCENES, Scene, Stage, fresh, guarded, shrunk, steady, to_import
+from tests.workspace import Ran, Workspace
 
 STOPPING: Final = "Stopping: nothing new is started; what is under way is awaited and saved. Once more stops at once."
 AT_ONCE: Final = "Stopped at once. What was sent and not answered is recorded as pending; the next apply settles it."
-SOON: Final = 5.0
-"""Seconds in which a process ends that waits for nobody; on an idle machine it takes a tenth of one."""
+SOON: Final = 15.0
+"""Seconds in which a process ends that waits for nobody, on a busy machine; a request may take twice that."""
 ALTERNATE_SCREEN: Final = "\x1b[?1049"
 SIGNALS: Final = {signal.SIGINT: 130, signal.SIGTERM: 143}
 MANY: Final = 198
@@ -125,7 +125,7 @@ class Hanging:
 
     def wait(self) -> None:
         """Wait for the first of them."""
-        assert self._reached.wait(30), f"{self._moment.name} did not come about"
+        assert self._reached.wait(60), f"{self._moment.name} did not come about"
 
     def release(self) -> None:
         """Let them be answered, and wait until they are."""
@@ -212,27 +212,18 @@ def test_twice(number: signal.Signals, moment: Moment, stage: Stage, guard: Guar
     guard.converge()
 
 
-@pytest.fixture(scope="module")
-def zygote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zygote]:
-    server = Zygote(tmp_path_factory.mktemp("zygote"))
-    yield server
-    server.close()
-
-
 SHORT: Final = 1
 """Runs a scene in the default suite."""
 LONG: Final = 30
 """Runs a scene in a sweep."""
 
 
-@pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name.replace(" ", "_"))
+@pytest.mark.usefixtures("alone")
+@pytest.mark.parametrize("scene", SCENES, ids=NAMES)
 @pytest.mark.parametrize("runs", [SHORT, pytest.param(LONG, marks=pytest.mark.sweep)], ids=["some", "many"])
 def test_at_random_instants(
     scene: Scene, runs: int, tmp_path: Path, zygote: Zygote, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in OWN_VARIABLES:
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("LITELLM_MASTER_KEY", DEFAULT_MASTER_KEY)
     dice = random.Random(f"signals {scene.name} {runs}")
     whole = signalled(scene, tmp_path / "whole", zygote, monkeypatch, [])
     for number in range(runs):
@@ -240,6 +231,12 @@ def test_at_random_instants(
         instants = sorted(dice.uniform(0, whole) for _ in range(times))
         kind = dice.choice((signal.SIGINT, signal.SIGTERM))
         signalled(scene, tmp_path / str(number), zygote, monkeypatch, [(instant, kind) for instant in instants])
+    counted(runs, "runs interrupted at random instants")
+
+
+def has_ended(end: Ended) -> bool:
+    """Whether a run had said its last word before it was killed."""
+    return " complete! " in end.stdout or "\nerror: interrupted\n" in end.stderr
 
 
 def signalled(
@@ -254,9 +251,7 @@ def signalled(
     monkeypatch.chdir(place)
     workspace = Workspace(place)
     with fronted(place.parent / f"{place.name}.sqlite") as front:
-        workspace.configure(f"proxy: {{url: '{front.url}'}}\n")
-        scene.set_up(Stage(workspace, front.sandbox, front.url))
-        guard = Guard(workspace, front.sandbox)
+        guard = guarded(scene, Stage(workspace, front.sandbox, front.url))
         start = time.monotonic()
         with zygote.running(workspace, *scene.arguments) as run:
             for instant, kind in signals:
@@ -268,9 +263,10 @@ def signalled(
         case = f"{scene.name}, {signals}: {end}"
         kinds = {kind for _, kind in signals}
         codes = {0, *(SIGNALS[kind] for kind in kinds)}
-        assert end.killed_by in {None, *(kinds - {signal.SIGINT})}, case
+        assert end.killed_by in {None, *kinds}, case
         assert end.killed_by or end.code in codes, case
-        assert "Traceback" not in end.stderr, case
+        assert end.killed_by != signal.SIGINT or has_ended(end), case
+        assert (end.stderr.count("Traceback"), end.stderr.count("Exception ignored")) == (0, 0), case
         guard.check()
         guard.converge()
     return took

@@ -61,9 +61,10 @@ def test_a_project_as_init_makes_it(workspace: Workspace) -> None:
     assert len(watch.values) == 27
     names = {str(path.relative_to(workspace.path)) for path in would_be_committed(workspace.path)}
     assert names == {".gitignore", "vkstate.state.json", "vkstate.yaml"}
-    (workspace.path / "notes.txt").write_text(f"the key: {min(watch.values)}")
+    notes = workspace.write("notes.txt", f"the key: {min(watch.values)}")
     with pytest.raises(AssertionError, match="secrets would be committed"):
         watch.check()
+    notes.unlink()
 
 
 def test_the_directory_ignores_itself(workspace: Workspace) -> None:

@@ -17,7 +17,7 @@ from tests.workspace import Ran, Workspace
 from vkstate.cli import boundary
 from vkstate.errors import ExitCode
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds after which a case counts as hanging; the slowest takes less than one on an idle machine."""
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND

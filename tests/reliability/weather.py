@@ -6,6 +6,8 @@ import random
 import threading
 from collections import Counter
 
+import pytest
+
 from tests.reliability.account import expected, held_to
 from tests.reliability.faults import FAULTS
 from tests.reliability.gateway import Doing, Gateway, Seen, everything_passes
@@ -48,6 +50,16 @@ class Weather:
         return doing
 
 
+def impatient(monkeypatch: pytest.MonkeyPatch, timeout: float) -> None:
+    """Let vkstate make the same pauses and have the same patience, only shorter.
+
+    :param timeout: seconds for which it waits where the config's own timeout does not count.
+    """
+    monkeypatch.setattr("vkstate.litellm.retry._FIRST", 0.02)
+    monkeypatch.setattr("vkstate.executor.creation._FIRST_PAUSE", 0.02)
+    monkeypatch.setattr("vkstate.litellm.proxy._DELETE_TIMEOUT", timeout)
+
+
 def weathered(scene: Scene, stage: Stage, gateway: Gateway, guard: Guard, seed: str, timeout: float) -> int:
     """Run the command of a scene, whose stage is set, in foul weather, and see that all is well; how many faults met.
 
@@ -57,7 +69,7 @@ def weathered(scene: Scene, stage: Stage, gateway: Gateway, guard: Guard, seed: 
     workspace = stage.workspace
     before = expected(guard, scene.arguments)
     patient = (workspace.path / "vkstate.yaml").read_text(encoding="utf-8")
-    workspace.configure(patient.replace("timeout: 10s", f"timeout: {timeout:.0f}s, retries: 2"))
+    workspace.configure(patient.replace("timeout: 30s", f"timeout: {timeout:.0f}s, retries: 2"))
     reads = not any(change["needs_request"] for change in before.changes.values())
     gateway.rule = weather = Weather(seed, timeout, reads=reads)
     ran = workspace.run(*scene.arguments, "--json")

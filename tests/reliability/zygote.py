@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from typing import Any, NoReturn
+
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 
 
 def main() -> None:
@@ -17,9 +20,11 @@ def main() -> None:
     preload()
     for text in sys.stdin:
         order = json.loads(text)
+        signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)
         pid = os.fork()
         if pid == 0:
             run(order)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTS)
         _answer(pid)
         _, status = os.waitpid(pid, 0)
         _answer(status)
@@ -39,8 +44,8 @@ def preload() -> None:
 
 
 def run(order: dict[str, Any]) -> NoReturn:
-    """Be the command line, in the child."""
-    from vkstate.cli.app import run as command_line
+    """Be the program, in the child. Interrupts wait until it has begun, as they would meet a shell before that."""
+    from vkstate.__main__ import main as program
 
     os.chdir(order["cwd"])
     os.environ.clear()
@@ -49,9 +54,15 @@ def run(order: dict[str, Any]) -> NoReturn:
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         os.dup2(file, stream.fileno())
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    sys.argv = ["vkstate", *order["argv"]]
     code = 70
     try:
-        code = command_line(order["argv"])
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTS)
+        program()
+    except KeyboardInterrupt:  # before the program's first line
+        code = 128 + signal.SIGINT
+    except SystemExit as end:
+        code = int(end.code or 0)
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import ClassVar, Final
+from types import FrameType
+from typing import ClassVar, Final, NoReturn
 
 import typer
 
@@ -48,6 +50,23 @@ class OutputLost(VkstateError):
     summary: ClassVar[str] = "the output cannot be written"
 
 
+_interrupts: Final[list[int]] = []
+"""The signals that came as a KeyboardInterrupt, since :func:`remember_interrupts`."""
+
+
+def remember_interrupts() -> None:
+    """From now on, remember that Ctrl-C came: a library may turn the KeyboardInterrupt into an error of its own, as
+    pydantic does while it builds a model.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupted)
+
+
+def _interrupted(number: int, _: FrameType | None) -> NoReturn:
+    _interrupts.append(number)
+    raise KeyboardInterrupt
+
+
 _ROOM: Final = "make room where the output goes, then run the command again"
 
 
@@ -56,8 +75,7 @@ def guarded(command: Callable[[Sequence[str]], int | None], arguments: Sequence[
     try:
         return int(command(arguments) or 0)
     except (KeyboardInterrupt, Interrupted):
-        print(file=sys.stderr)  # noqa: T201 - the line that holds the terminal's ^C ends here
-        return _said(Interrupted(), arguments)
+        return _stopped(arguments)
     except VkstateError as error:
         return _said(error, arguments)
     except _UsageError as error:
@@ -73,10 +91,17 @@ def guarded(command: Callable[[Sequence[str]], int | None], arguments: Sequence[
         hush()
         return _said(OutputLost(f"Writing the output failed: {error.strerror}.", hint=_ROOM), arguments)
     except Exception as error:  # noqa: BLE001 - a bug of ours is said in a sentence, too
+        if _interrupts:
+            return _stopped(arguments)
         code = _said(_bug(error), arguments)
         if any(argument in ("-v", "--verbose") for argument in arguments):
             print(_trace(error), file=sys.stderr)  # noqa: T201 - the boundary speaks
         return code
+
+
+def _stopped(arguments: Sequence[str]) -> int:
+    print(file=sys.stderr)  # noqa: T201 - the line that holds the terminal's ^C ends here
+    return _said(Interrupted(), arguments)
 
 
 def _trace(error: BaseException) -> str:
