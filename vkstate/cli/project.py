@@ -3,32 +3,35 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from vkstate.age import Recipient
 from vkstate.cli.shared import Shared
 from vkstate.cli.terminal import say
 from vkstate.config.config import Config
 from vkstate.config.loader import load
-from vkstate.config.master_key import resolve_master_key
 from vkstate.config.variables import load_var_file
 from vkstate.errors import ExitCode, VkstateError
-from vkstate.litellm.client import Connection
+from vkstate.state.age_store import AgeStore, secrets_path_of
 from vkstate.state.binding import check_binding
 from vkstate.state.directory import directory_of
 from vkstate.state.file import StateFile
-from vkstate.state.git import inspect, refuse_behind, warnings_of
+from vkstate.state.git import Standing, inspect, refuse_behind, warnings_of
+from vkstate.state.identities import VARIABLE, Identities
 from vkstate.state.lock import Holder, StateLock
 from vkstate.state.model import State
 from vkstate.state.plain_store import PlainStore
+from vkstate.state.secret_store import SecretStore
+
+if TYPE_CHECKING:
+    from vkstate.litellm.client import Connection
 
 CONFIG_NAME: Final = "vkstate.yaml"
 STATE_NAME: Final = "vkstate.state.json"
-SANDBOX_NAME: Final = "sandbox.sqlite"
 SANDBOX_URL: Final = "sandbox://"
 
 
@@ -47,15 +50,24 @@ class WrongVariable(VkstateError):
 
 
 class Project:
-    """A project as the shared options name it. Nothing is read before it is asked for."""
+    """A project as the shared options name it. Nothing is read before it is asked for.
 
-    def __init__(self, shared: Shared) -> None:
+    :param identities: files of whoever may open an encrypted store, as the command line names them.
+    :param warn: told of what people should hear, in full sentences.
+    """
+
+    def __init__(
+        self, shared: Shared, *, identities: Sequence[Path] = (), warn: Callable[[str], None] | None = None
+    ) -> None:
         if shared.chdir:
             _enter(shared.chdir)
         self.shared = shared
+        self._warn = warn or _warn
         self._seen: list[str] = []
         self.config_path = shared.config or Path(CONFIG_NAME)
         self.state_path = shared.state or self.config_path.parent / STATE_NAME
+        self.secrets_path = secrets_path_of(self.state_path)
+        self.identities = Identities(identities, os.environ)
 
     @cached_property
     def variables(self) -> Mapping[str, str]:
@@ -70,8 +82,12 @@ class Project:
         """The config, with its warnings said once."""
         config = load(self.config_path, variables=self.variables, environ=os.environ)
         for warning in config.warnings:
-            say(f"warning: {warning}")
+            self._warn(warning)
         return config
+
+    def go_on_with(self, config: Config) -> None:
+        """Take another config for that of the file, which is about to be written."""
+        self.config = config
 
     @cached_property
     def state_file(self) -> StateFile:
@@ -89,9 +105,51 @@ class Project:
         return self.state_file.read()
 
     @cached_property
-    def store(self) -> PlainStore:
+    def store(self) -> SecretStore:
         """The secret store of this state's lineage."""
-        return PlainStore(directory_of(self.state_path), self.state.lineage)
+        return self.store_of(self.state.lineage)
+
+    def store_of(self, lineage: str) -> SecretStore:
+        """The secret store that the config names, for the values of a lineage."""
+        encrypted = self.config.secrets.store == "age"
+        return self.age_store(lineage) if encrypted else self.plain_store(lineage)
+
+    def plain_store(self, lineage: str) -> PlainStore:
+        """The store of this machine, whatever the config names."""
+        return PlainStore(directory_of(self.state_path), lineage)
+
+    def age_store(self, lineage: str, recipients: Sequence[Recipient] | None = None) -> AgeStore:
+        """The encrypted store, whatever the config names; what is added is for these, or for the config's."""
+        given = self.config.secrets.recipients if recipients is None else recipients
+        return AgeStore(self.secrets_path, lineage, given, self.identities)
+
+    @property
+    def stored_lineage(self) -> str | None:
+        """The lineage whose values the secret store holds; None where there is no store."""
+        if self.config.secrets.store == "age":
+            return AgeStore.lineage_in(self.secrets_path)
+        return PlainStore.lineage_in(directory_of(self.state_path))
+
+    def say_of_store(self) -> None:
+        """Say what people should hear of the secret store, and that the other one still holds values."""
+        for warning in self.store.warnings:
+            self._warn(warning)
+        encrypted = self.store.encrypted
+        lineage = self.state.lineage
+        other = self.plain_store(lineage) if encrypted else self.age_store(lineage, ())
+        with suppress(VkstateError):  # it is not in use: whatever is wrong with it stands in nobody's way
+            if left := len(other.tokens()):
+                values = "1 key value" if left == 1 else f"{left:,} key values"
+                where = os.path.relpath(other.path) if encrypted else other.path
+                self._warn(
+                    f"{where} holds {values}, and the config names the other store: vkstate secrets migrate "
+                    f"--to {'age' if encrypted else 'plain'}"
+                )
+
+    @property
+    def hidden(self) -> frozenset[str]:
+        """The environment variables that hold secrets: other programs do not see them."""
+        return self.config.environment | {VARIABLE}
 
     @contextmanager
     def locked(self, timeout: float, command: str) -> Iterator[None]:
@@ -111,22 +169,32 @@ class Project:
         url = self.config.proxy.url
         check_binding(self.state, url)
 
+    def standing(self) -> Standing | None:
+        """How the state stands in git; None where that is not known, or where nobody wants to hear of it: the keys of
+        the sandbox are nobody else's.
+        """
+        if self.is_sandbox:
+            return None
+        encrypted = self.secrets_path if self.config.secrets.store == "age" else None
+        return inspect(self.state_path, hidden=self.hidden, encrypted=encrypted)
+
     def in_git(self, *, writing: bool) -> None:
-        """Say how the state stands in git; of the sandbox, whose keys are nobody else's, nobody wants to hear.
+        """Say how the state stands in git.
 
         :param writing: a state that others have changed upstream is refused.
         :raises StateBehind: it is.
         """
-        if self.is_sandbox or not (standing := inspect(self.state_path, hidden=self.config.environment)):
+        standing = self.standing()
+        if standing is None:
             return
         for warning in warnings_of(standing):
-            say(f"warning: {warning}")
+            self._warn(warning)
         if writing:
             refuse_behind(standing)
         elif standing.behind:
-            say(
-                f"warning: {standing.upstream} has a newer {standing.path}: what others have applied looks like drift "
-                "here. Get it: git pull"
+            self._warn(
+                f"{standing.upstream} has a newer {standing.path}: what others have applied looks like drift here. Get "
+                "it: git pull"
             )
 
     @cached_property
@@ -137,48 +205,23 @@ class Project:
     @contextmanager
     def connected(self) -> Iterator[Connection]:
         """A connection to the configured proxy, closed at the end."""
-        connection = self._sandbox() if self.is_sandbox else self._proxy()
+        from vkstate.cli.connecting import proxy_connection, sandbox_connection
+
+        verbose = self.shared.verbose
+        if self.is_sandbox:
+            connection = sandbox_connection(directory_of(self.state_path), verbose=verbose)
+        else:
+            connection = proxy_connection(self.config, self._seen, verbose=verbose)
         for warning in connection.warnings:
-            say(f"warning: {warning}")
+            self._warn(warning)
         try:
             yield connection
         finally:
             connection.close()
 
-    def _proxy(self) -> Connection:
-        proxy = self.config.proxy
-        key = resolve_master_key(proxy.master_key, environ=os.environ, directory=self.config.directory)
-        self._seen.append(key.get_secret_value())
-        return Connection(
-            proxy.url,
-            key.get_secret_value(),
-            timeout=proxy.timeout,
-            retries=proxy.retries,
-            verify=proxy.verify_tls if isinstance(proxy.verify_tls, bool) else str(proxy.verify_tls),
-            headers=proxy.headers,
-            log=_log if self.shared.verbose else None,
-        )
 
-    def _sandbox(self) -> Connection:
-        from vkstate.sandbox.adapter import BASE_URL, SCHEME, SandboxAdapter
-        from vkstate.sandbox.settings import DEFAULT_MASTER_KEY
-
-        say("note: sandbox:// is the key server embedded in vkstate, for trying and testing; its keys open nothing.")
-        adapter = SandboxAdapter(self.sandbox_path())
-        return Connection(
-            BASE_URL,
-            DEFAULT_MASTER_KEY,
-            mount=lambda session: session.mount(SCHEME, adapter),
-            log=_log if self.shared.verbose else None,
-        )
-
-    def sandbox_path(self) -> Path:
-        """Where the embedded key server keeps its keys; the directory is made."""
-        from vkstate.state.directory import prepare
-
-        directory = directory_of(self.state_path)
-        prepare(directory)
-        return directory / SANDBOX_NAME
+def _warn(sentence: str) -> None:
+    say(f"warning: {sentence}")
 
 
 def _enter(directory: Path) -> None:
@@ -201,7 +244,3 @@ def _given(pairs: tuple[str, ...]) -> Mapping[str, str]:
             raise WrongVariable("A variable is given as --var NAME=VALUE.", hint="for example: --var event=ai-workshop")
         variables[name] = value
     return variables
-
-
-def _log(method: str, path: str, status: int | None, milliseconds: float) -> None:
-    print(f"  {method} {path} -> {status or 'no answer'} in {milliseconds:.0f} ms", file=sys.stderr)  # noqa: T201 - -v

@@ -19,14 +19,16 @@ def serve(
 
     Offers this project's sandbox to curl and other tools, for trying and testing only.
     """
+    from vkstate.cli.connecting import sandbox_path
     from vkstate.cli.project import Project
     from vkstate.sandbox.server import serve as listen
     from vkstate.sandbox.settings import DEFAULT_MASTER_KEY
+    from vkstate.state.directory import directory_of
 
     def announce(url: str) -> None:
         say("The sandbox imitates LiteLLM's key API, for trying and testing; its keys open nothing else.")
         say(f"Listening on {url}, master key {DEFAULT_MASTER_KEY}. Ctrl-C ends it.")
         say(f"  curl -H 'Authorization: Bearer {DEFAULT_MASTER_KEY}' {url}/key/list")
 
-    listen(Project(shared).sandbox_path(), host, port, announce=announce)
+    listen(sandbox_path(directory_of(Project(shared).state_path)), host, port, announce=announce)
     return 0
