@@ -7,10 +7,11 @@ from collections.abc import Mapping
 import pytest
 
 from tests.diffs import changed, differences, drifted, recorded_only
-from tests.factories import DECLARED, EMPTY_ROW, LINEAGE, desired, live, pending, planned, recorded
+from tests.factories import DECLARED, EMPTY_ROW, LINEAGE, NOW, desired, live, pending, planned, recorded
 from vkstate.attributes import UNSET, Json, Sensitive, Value, seal
-from vkstate.differences import applied_form
+from vkstate.differences import applied_form, shortfall
 from vkstate.plan import AttributeDiff
+from vkstate.unchanged import as_live
 
 SECRET = Sensitive("s3cret")
 SEALED = seal(LINEAGE, SECRET)
@@ -49,7 +50,7 @@ MISSING = "<missing>"
         ("tags", MISSING, ["a"], MISSING, recorded_only("tags", ["a"], UNSET)),
         ("model_tpm_limit", {"a": 1}, {"a": 1}, {"a": True}, drifted("model_tpm_limit", {"a": True}, {"a": 1})),
         ("metadata.x", "1", "1", MISSING, drifted("metadata.x", UNSET, "1")),
-        ("metadata.x", None, None, MISSING, drifted("metadata.x", UNSET, None)),
+        ("metadata.x", None, None, MISSING, None),
         ("metadata.x", None, None, None, None),
         ("metadata.x", True, 1, 1, changed("metadata.x", 1, True)),
         ("metadata.x", MISSING, "1", "1", changed("metadata.x", "1", UNSET)),
@@ -123,3 +124,14 @@ def test_no_plan_shows_what_is_secret_on_the_proxy() -> None:
     for want in (desired("a", also={"metadata.x": "plain"}), desired("a")):
         for have in (recorded("a", also={"metadata.x": SEALED}), pending("a", {**DECLARED, "metadata.x": SEALED})):
             assert "s3cret" not in repr(planned([want], [have], [row]))
+
+
+def test_what_is_declared_as_none_need_not_be_shown() -> None:
+    """A key of the metadata that is null, and one that is not there."""
+    want, have = desired("a", also={"metadata.x": None}), recorded("a", also={"metadata.x": None})
+    for row in (live("a"), live("a", also={"metadata.x": None})):
+        assert differences(want, have, row) == ()
+        assert differences(want, recorded("a"), row) == (recorded_only("metadata.x", UNSET, None),)
+        assert shortfall(want, row, expiry=None, written_at=NOW) == ()
+        assert as_live(want, row).declared["metadata.x"] is None
+    assert differences(want, have, live("a", also={"metadata.x": 5})) == (drifted("metadata.x", 5, None),)

@@ -18,6 +18,7 @@ from vkstate.expiry import (
     end_of,
     expiry_of,
     format_instant,
+    format_zoned,
     parse_duration,
     parse_instant,
     same_instant,
@@ -115,6 +116,12 @@ def test_instants_are_written_in_utc_with_milliseconds_only_where_there_are_any(
     assert format_instant(datetime(2026, 12, 1, 18, tzinfo=paris)) == "2026-12-01T17:00:00Z"
     assert format_instant(datetime(2026, 12, 1, 18, 0, 0, 999, tzinfo=UTC)) == "2026-12-01T18:00:00Z"
     assert format_instant(datetime(2026, 12, 1, 18, 0, 0, 36_095, tzinfo=UTC)) == "2026-12-01T18:00:00.036Z"
+
+
+def test_an_instant_in_its_own_zone() -> None:
+    paris = timezone(timedelta(hours=1))
+    assert format_zoned(datetime(2026, 12, 1, 18, tzinfo=paris)) == "2026-12-01T18:00:00+01:00"
+    assert format_zoned(datetime(2026, 12, 1, 18, 0, 0, 5, tzinfo=UTC)) == "2026-12-01T18:00:00Z"
 
 
 @given(INSTANTS)

@@ -39,7 +39,7 @@ from vkstate.keys import (
     retired_alias,
 )
 from vkstate.options import Options
-from vkstate.plan import Action, AttributeDiff, Cause, Change, Plan, Problem, Reason
+from vkstate.plan import Action, AttributeDiff, Cause, Caution, Change, Plan, Problem, Reason
 from vkstate.planner import plan as make_plan
 
 PROXY = "https://litellm.example.com"
@@ -159,7 +159,7 @@ def test_what_changes_by_itself_is_not_in_it(data: st.DataObject) -> None:
     plan = Plan(
         LINEAGE,
         (*again, quiet),
-        warnings=(data.draw(st.text()),),
+        warnings=(Caution(data.draw(st.text())),),
         unmanaged=data.draw(st.integers(0, 9)),
         left_out=(Alias("other"),),
     )

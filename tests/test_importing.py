@@ -89,27 +89,33 @@ def test_what_an_import_names(imports: Sequence[str], named: bool) -> None:
     [
         (
             [ELSEWHERE],
-            f"a is to be imported, and belongs to another vkstate project, whose lineage {FOREIGN_LINEAGE} it carries.",
+            (
+                "a cannot be imported: the key carries the mark of another vkstate project, whose lineage is "
+                f"{FOREIGN_LINEAGE}."
+            ),
             "let go of it there first: removed: [{alias: …, destroy: false}], or vkstate state rm",
         ),
         (
             [THEIRS, foreign("a", name="second")],
-            "a is to be imported, and 2 keys bear that alias: nobody can say which is meant.",
+            "a cannot be imported: 2 keys bear that alias, and nobody can say which is meant.",
             "rename or delete the others in LiteLLM",
         ),
         (
             [THEIRS, OURS],
-            "a is to be imported, and 2 keys bear that alias: nobody can say which is meant.",
+            "a cannot be imported: 2 keys bear that alias, and nobody can say which is meant.",
             "rename or delete the others in LiteLLM",
         ),
         (
             [THEIRS, ELSEWHERE],
-            f"a is to be imported, and belongs to another vkstate project, whose lineage {FOREIGN_LINEAGE} it carries.",
+            (
+                "a cannot be imported: the key carries the mark of another vkstate project, whose lineage is "
+                f"{FOREIGN_LINEAGE}."
+            ),
             "let go of it there first: removed: [{alias: …, destroy: false}], or vkstate state rm",
         ),
         (
             [],
-            "a is to be imported, and no key bears that alias on the proxy.",
+            "a cannot be imported: no key bears that alias on the proxy.",
             "take a out of import, and apply makes a new key; or correct the alias",
         ),
     ],
@@ -192,7 +198,7 @@ def test_what_takes_the_place_of_a_key_that_moves_ends_the_old_record() -> None:
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        ([ELSEWHERE], "belongs to another vkstate project"),
+        ([ELSEWHERE], "the mark of another vkstate project"),
         ([THEIRS, foreign("a", name="second")], "2 keys bear that alias"),
         ([live("a", name="of another clone")], "the state is behind"),
     ],

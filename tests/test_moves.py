@@ -28,6 +28,7 @@ from vkstate.keys import Alias, DesiredKey, LiveKey, Member, OnMissing, Recorded
 from vkstate.moves import Moved, resolve
 from vkstate.options import Move, Options
 from vkstate.plan import Action, AttributeDiff, Cause, Change, Plan, Problem, Reason
+from vkstate.safety import refuse_vain
 from vkstate.targets import Selection, restrict
 
 PLACE = "vkstate.yaml:30:3"
@@ -123,11 +124,11 @@ def test_retired_keys_do_not_move() -> None:
 def test_what_is_not_declared_is_no_place_to_move_to() -> None:
     assert found(moves("a>b"), ["x"], ["a"]) == (
         {},
-        [("a", f"{PLACE}: a is to move to b, which no key of the config declares.")],
+        [("a", f"{PLACE}: a cannot move to b, which no key of the config declares.")],
     )
     assert found(moves("a>b", "b>c"), ["b"], ["a"]) == (
         {},
-        [("a", f"{PLACE}: a is to move to c, which no key of the config declares.")],
+        [("a", f"{PLACE}: a cannot move to c, which no key of the config declares.")],
     )
 
 
@@ -136,8 +137,8 @@ def test_a_workshop_that_is_not_declared_is_no_place_to_move_to() -> None:
     assert found(moves("workshop:old>workshop:nwe"), [member(1, "new")], have) == (
         {},
         [
-            ("old-user1", f"{PLACE}: old-user1 is to move to workshop:nwe, which no key of the config declares."),
-            ("old-user2", f"{PLACE}: old-user2 is to move to workshop:nwe, which no key of the config declares."),
+            ("old-user1", f"{PLACE}: old-user1 cannot move to workshop:nwe, which no key of the config declares."),
+            ("old-user2", f"{PLACE}: old-user2 cannot move to workshop:nwe, which no key of the config declares."),
         ],
     )
 
@@ -197,7 +198,7 @@ def test_whatever_else_differs_is_put_right_with_it() -> None:
     assert [(diff.path, diff.cause) for diff in change.diffs] == [
         ("key_alias", Cause.MOVED),
         ("max_budget", Cause.CONFIG),
-        ("workshop", Cause.CONFIG),
+        ("workshop", Cause.MOVED),
     ]
 
 
@@ -243,7 +244,7 @@ def test_a_key_that_moves_and_is_left_missing_is_remembered_under_its_new_alias(
 
 def test_a_key_that_moves_and_may_not_be_missing_is_a_problem() -> None:
     [problem] = planned([desired("b", on_missing=OnMissing.ERROR)], [HAVE], [], options=MOVING).problems
-    assert problem.detail.startswith("vkstate.yaml:12:3: b is missing on the proxy")
+    assert problem.detail.startswith("vkstate.yaml:12:3: somebody else deleted b on the proxy")
 
 
 def test_an_interrupted_create_goes_on_under_its_new_alias() -> None:
@@ -272,7 +273,11 @@ def test_a_key_that_moves_may_be_replaced_with_it() -> None:
     assert change.retires.alias == retired_alias(Alias("b"), THERE.token)
     assert change.retires.retired is not None
     assert change.retires.retired.successor == "b"
-    assert only(planned([WANT], [HAVE], [THERE], options=asking("a>b", replace=["a"]))).action is Action.UPDATE
+    plan = planned([WANT], [HAVE], [THERE], options=asking("a>b", replace=["a"]))
+    assert only(plan).action is Action.UPDATE
+    [problem] = refuse_vain(plan, replaces=("a",), renews=()).problems
+    assert (problem.alias, problem.detail) == ("b", "--replace can do nothing about a: its new alias is b.")
+    assert problem.hint == "--replace b"
 
 
 def test_a_place_that_two_would_move_to_is_not_filled_by_a_third() -> None:
@@ -310,7 +315,7 @@ def test_a_workshop_that_moves_takes_its_mark_along() -> None:
     )
     assert change.diffs == (
         AttributeDiff("key_alias", "old-user1", "new-user1", Cause.MOVED),
-        AttributeDiff("workshop", "old/user1", "new/user1", Cause.CONFIG),
+        AttributeDiff("workshop", "old/user1", "new/user1", Cause.MOVED),
     )
 
 
@@ -395,5 +400,41 @@ def test_the_stamp_of_what_moved_keeps_its_id() -> None:
     change = only(planned([desired("b", member=Member("w", "x"))], [HAVE], [row], options=MOVING))
     assert change.diffs == (
         renamed("a", already_live=True),
-        AttributeDiff("workshop", UNSET, "w/x", Cause.CONFIG),
+        AttributeDiff("workshop", UNSET, "w/x", Cause.MOVED),
     )
+
+
+# -- what follows the alias --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "cause"),
+    [
+        ("a", "b", Cause.MOVED),
+        ("a", "someone@example.com", Cause.CONFIG),
+        ("someone@example.com", "b", Cause.CONFIG),
+    ],
+)
+def test_a_user_id_that_is_the_alias_moves_with_it(before: str, after: str, cause: Cause) -> None:
+    change = only(
+        planned(
+            [desired("b", user_id=after)], [recorded("a", user_id=before)], [live("a", user_id=before)], options=MOVING
+        )
+    )
+    assert [(diff.path, diff.cause) for diff in change.diffs] == [("key_alias", Cause.MOVED), ("user_id", cause)]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "cause"),
+    [
+        ("user1@old.example.com", "user1@new.example.com", Cause.MOVED),
+        ("user1@old.example.com", "user1@example.com", Cause.CONFIG),
+    ],
+)
+def test_a_user_id_that_holds_the_workshop_moves_with_it(before: str, after: str, cause: Cause) -> None:
+    old, new = participant(1, "old"), participant(1, "new")
+    have = recorded("old-user1", member=old, user_id=before)
+    row = live("old-user1", member=old, user_id=before)
+    want = desired("new-user1", member=new, user_id=after)
+    change = only(planned([want], [have], [row], options=asking("workshop:old>workshop:new")))
+    assert {diff.path: diff.cause for diff in change.diffs}["user_id"] is cause

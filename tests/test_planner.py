@@ -24,20 +24,21 @@ from tests.factories import (
     planned,
     recorded,
     retired,
+    warned,
 )
 from vkstate.attributes import Value
 from vkstate.keys import Alias, DesiredKey, LiveKey, OnMissing, RecordedKey, Token
 from vkstate.options import NO_OPTIONS, Move, Options, Removed
-from vkstate.plan import Action, Plan, Problem, Reason
+from vkstate.plan import Action, Caution, Plan, Problem, Reason
 
 STATE_BEHIND = Problem(
-    "a exists on the proxy and was made by this project, but this state does not know it: the state is behind.",
+    "this project has made a on the proxy, and this state does not know that: the state is behind.",
     "get the newest state (git pull), then plan again; a state that is lost is made anew by: vkstate state rebuild",
     Alias("a"),
 )
 REPLACED = Problem(
-    "a was replaced outside vkstate: the recorded key is gone, and a key (created by alice, user_id a@example.com) "
-    "bears its alias. vkstate neither changes nor deletes a key that it did not make.",
+    "somebody replaced a outside vkstate: the recorded key is gone, and a key (created by alice, user_id "
+    "a@example.com) bears its alias. vkstate neither changes nor deletes a key that it did not make.",
     "take the other key over: --adopt-replaced; or delete or rename it in LiteLLM; or --exclude a",
     Alias("a"),
 )
@@ -48,18 +49,18 @@ NOT_OURS = Problem(
     Alias("a"),
 )
 PROTECTED = Problem(
-    "a is protected by lifecycle.prevent_destroy, and this plan would delete it. The protection is kept in the state: "
-    "it outlives an entry that is taken out of the config.",
+    "this plan would delete a, which lifecycle.prevent_destroy protects. The protection is kept in the state: it "
+    "outlives an entry that is taken out of the config.",
     "declare a with prevent_destroy: false and apply, or leave it out: --exclude a",
     Alias("a"),
 )
 NOT_THERE = Problem(
-    "vkstate.yaml:12:3: a is to be imported, and no key bears that alias on the proxy.",
+    "vkstate.yaml:12:3: a cannot be imported: no key bears that alias on the proxy.",
     "take a out of import, and apply makes a new key; or correct the alias",
     Alias("a"),
 )
 MISSED = Problem(
-    "vkstate.yaml:12:3: a is missing on the proxy: somebody else deleted it, and its lifecycle.on_missing is error.",
+    "vkstate.yaml:12:3: somebody else deleted a on the proxy, and its lifecycle.on_missing is error.",
     "say on_missing: recreate or forget for a, or leave it out: --exclude a",
     Alias("a"),
 )
@@ -79,6 +80,7 @@ THEIRS_LATER = foreign("a", created_at=CREATED + timedelta(milliseconds=1))
 THEIRS_LOWER, THEIRS_HIGHER = (replace(THEIRS, token=Token(digit * 64)) for digit in "0f")
 STAMPED = live("a", name="made by the proxy")
 """Carries our lineage and the record's id, and has another token than the record."""
+ARRIVED = (Action.ADOPT, Reason.STATE_BEHIND)
 OURS_UNKNOWN = live("a", name="of another clone", key_id="ffffffffffffffff")
 PROTECTED_KEY = recorded("a", prevent_destroy=True)
 GONE_KEY = gone("a")
@@ -222,6 +224,8 @@ TABLE = [
     Row("yes, no, nothing, but retired", WANT, None, [MADE_WAY], (), (Action.CREATE, Reason.NEW), besides=HALF),
     Row("yes, pending, its stamp, no token", WANT, TOKENLESS, [STAMPED], (), REPLACE),
     Row("yes, pending with a token, its stamp", WANT, PENDING, [STAMPED], (), STATE_BEHIND, 1),
+    Row("yes, pending, another of ours with its value", WANT, PENDING, [OURS_UNKNOWN], ["of another clone"], ARRIVED),
+    Row("yes, pending, two of ours", WANT, PENDING, [OURS_UNKNOWN, STAMPED], ["of another clone"], STATE_BEHIND, 2),
     Row("yes, pending, its stamp, value known", WANT, TOKENLESS, [STAMPED], ["made by the proxy"], RESUME),
     Row("yes, pending, its stamp and its alias", WANT, TOKENLESS, [STAMPED, THEIRS], (), LOST, 1),
 ]
@@ -235,7 +239,7 @@ def test_the_truth_table(row: Row) -> None:
     actual = [(change.action, change.reason) for change in result.changes if change.alias not in others]
     assert actual == ([row.expected] if isinstance(row.expected, tuple) else [])
     assert result.problems == ((row.expected,) if isinstance(row.expected, Problem) else ())
-    assert result.warnings == ((row.warning,) if row.warning else ())
+    assert warned(result) == ((row.warning,) if row.warning else ())
     assert result.unmanaged == row.unmanaged
 
 
@@ -297,6 +301,15 @@ def test_a_key_that_was_renamed_to_what_the_config_calls_it_now_is_to_be_moved_a
     assert result.problems == (Problem(f"vkstate.yaml:12:3: {words}", hint, Alias("b")),)
 
 
+def test_a_key_that_was_renamed_to_what_is_recorded_too_cannot_be_moved_there() -> None:
+    """Its hint leads out: a move would be refused, since the state has a key under that alias."""
+    renamed = live("b", name="a", key_id=id_of("a"))
+    result = planned([desired("b")], [READY, recorded("b")], [renamed], values=["a", "b"])
+    words = "the alias b is borne by the key that the state records as a: it was renamed outside vkstate."
+    hint = "settle a first, with --exclude b; then apply again"
+    assert result.problems == (Problem(f"vkstate.yaml:12:3: {words}", hint, Alias("b")),)
+
+
 def test_an_alias_that_a_shell_would_split_is_quoted_in_a_hint() -> None:
     odd = "team a's key"
     [problem] = planned([desired(odd)], [], [foreign(odd)]).problems
@@ -310,8 +323,8 @@ def test_keys_that_swapped_their_aliases_are_a_problem_each() -> None:
     result = planned([desired("a"), desired("b")], [recorded("a"), recorded("b")], rows)
     assert result.changes == ()
     assert [problem.detail for problem in result.problems] == [
-        "a was renamed to b outside vkstate, and another key bears its alias now.",
-        "b was renamed to a outside vkstate, and another key bears its alias now.",
+        "somebody renamed a to b outside vkstate, and another key bears its alias now.",
+        "somebody renamed b to a outside vkstate, and another key bears its alias now.",
     ]
     assert result.unmanaged == 0
 
@@ -320,7 +333,7 @@ def test_keys_that_swapped_their_aliases_are_a_problem_each() -> None:
 def test_a_renamed_key_whose_alias_was_taken_is_a_problem(have: RecordedKey) -> None:
     [problem] = planned([WANT], [have], [live("b", name="a"), THEIRS]).problems
     assert problem == Problem(
-        "a was renamed to b outside vkstate, and another key bears its alias now.",
+        "somebody renamed a to b outside vkstate, and another key bears its alias now.",
         "rename or delete the other key in LiteLLM, or leave this one out: --exclude a",
         WANT.alias,
     )
@@ -362,7 +375,7 @@ def test_counts() -> None:
 # -- the end of a key, as far as the planner itself decides ------------------------------------------------------------
 
 UNTIL_YESTERDAY: Mapping[str, Value] = {"models": ["gpt-4"], "expires_at": "2026-03-17T12:00:00Z"}
-PASSED_AWAY = "1 key has expired and stays so: a. --renew gives time again, as does a changed duration or expires_at."
+PASSED_AWAY = "expired keys stay as they are: a. --renew gives time again, as does a changed duration or expires_at."
 PASSED = Problem(
     "vkstate.yaml:12:3: a would end at 2026-03-17T12:00:00Z, which has passed.",
     "give it an expires_at in the future",
@@ -394,7 +407,7 @@ def test_an_end_that_passes_is_no_problem_for_a_key_that_has_it() -> None:
         [desired("a", UNTIL_YESTERDAY)], [recorded("a", UNTIL_YESTERDAY, expires_at=end)], [live("a", expires_at=end)]
     )
     assert result.problems == ()
-    assert result.warnings == (PASSED_AWAY,)
+    assert warned(result) == (PASSED_AWAY,)
 
 
 def test_what_others_did_to_an_expired_key_is_no_problem_either() -> None:
@@ -405,7 +418,7 @@ def test_what_others_did_to_an_expired_key_is_no_problem_either() -> None:
     assert (result.problems, [change.action for change in result.changes]) == ((), [Action.UPDATE])
 
 
-def test_expired_keys_are_counted_and_the_first_five_named() -> None:
+def test_expired_keys_are_named_together() -> None:
     end = NOW
     aliases = [f"u{number}" for number in range(1, 8)]
     result = planned(
@@ -415,9 +428,10 @@ def test_expired_keys_are_counted_and_the_first_five_named() -> None:
     )
     assert {change.action for change in result.changes} == {Action.NO_OP}
     [warning] = result.warnings
-    assert warning == (
-        "7 keys have expired and stay so: u1, u2, u3, u4, u5 and 2 more. --renew gives time again, as does a changed "
-        "duration or expires_at."
+    assert warning == Caution(
+        "expired keys stay as they are: ",
+        tuple(map(Alias, aliases)),
+        ". --renew gives time again, as does a changed duration or expires_at.",
     )
 
 
@@ -445,7 +459,7 @@ def test_an_attribute_that_the_server_does_not_know_is_said() -> None:
     row = live("a", {"models": ["gpt-4"]})
     plan = planned([desired("a", declared)], [recorded("a", declared)], [row])
     assert [change.action for change in plan.changes] == [Action.NO_OP]
-    [warning] = plan.warnings
+    [warning] = warned(plan)
     assert warning == (
         "this LiteLLM shows no tpd_limit, which a would have: it most likely does not know the attribute, and ignores "
         "it."

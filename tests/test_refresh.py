@@ -11,6 +11,7 @@ import pytest
 from tests.factories import (
     CREATED,
     ENDS,
+    FOREIGN_LINEAGE,
     LINEAGE,
     NOW,
     SHOWN,
@@ -26,6 +27,7 @@ from tests.factories import (
     recorded,
     retired,
     token_of,
+    warned,
 )
 from vkstate.attributes import UNSET, Json, Sensitive, Unset, Value, seal
 from vkstate.keys import Alias, DesiredKey, Live, LiveKey, OnMissing, Recorded, RecordedKey, Status
@@ -106,7 +108,7 @@ def test_what_is_accepted(
     [change] = plan.changes
     assert (change.alias, change.action, change.reason) == ("a", action, reason)
     assert not change.needs_request
-    assert plan.warnings == ((warning,) if warning else ())
+    assert warned(plan) == ((warning,) if warning else ())
     assert (plan.problems, plan.lineage) == ((), LINEAGE)
 
 
@@ -316,4 +318,33 @@ def test_a_change_of_a_refresh_carries_what_it_was_made_from() -> None:
         row,
         (seen("max_budget", 50, 7),),
         becomes=replace(HAVE, applied={**HAVE.applied, "max_budget": 7}),
+    )
+
+
+# -- what is not accepted ----------------------------------------------------------------------------------------------
+
+
+def test_a_rename_that_the_config_does_not_follow_is_said() -> None:
+    plan = refreshed([HAVE], [live("b", name="a", key_id=HAVE.id)], [desired("a")])
+    assert [change.action for change in plan.changes] == [Action.NO_OP]
+    assert warned(plan) == (
+        (
+            "what was renamed on the proxy is not accepted: a. The next apply gives back the recorded alias; where the "
+            "new one is to stay, declare the key under it in the config, and refresh again."
+        ),
+    )
+    assert refreshed([HAVE], [live("b", name="a", key_id=HAVE.id)], [desired("b")]).warnings == ()
+    assert refreshed([HAVE], [live("b", name="a", key_id=HAVE.id)], []).warnings == ()
+
+
+@pytest.mark.parametrize("lineage", [None, FOREIGN_LINEAGE])
+def test_a_mark_that_others_changed_is_said(lineage: str | None) -> None:
+    row = live("a", lineage=lineage, max_budget=7)
+    plan = refreshed([HAVE], [row], [desired("a")])
+    assert [change.action for change in plan.changes] == [Action.UPDATE]
+    assert warned(plan) == (
+        (
+            "our mark was changed or taken off on the proxy, and that is not accepted: a. The next apply puts it back; "
+            "to let go of a key instead: vkstate state rm ALIAS"
+        ),
     )

@@ -128,7 +128,7 @@ def test_a_key_that_is_declared_is_not_removed() -> None:
 def test_a_protected_key_that_is_removed_to_be_destroyed_is_a_problem() -> None:
     have = recorded("a", prevent_destroy=True)
     [problem] = planned([OTHER], [have], [live("a")], options=removing(("a", True))).problems
-    assert problem.detail.startswith("a is protected by lifecycle.prevent_destroy")
+    assert problem.detail.startswith("this plan would delete a, which lifecycle.prevent_destroy protects.")
 
 
 def test_destroy_lets_live_on_what_the_config_lets_go() -> None:

@@ -28,7 +28,7 @@ from tests.factories import (
 from vkstate.attributes import Sealed, Sensitive, seal
 from vkstate.executor.orders import update_order
 from vkstate.expiry import Until
-from vkstate.keys import Alias, Capabilities, DesiredKey, LiveKey, OnMissing, Origin, RecordedKey, Retired, Status
+from vkstate.keys import Alias, Capabilities, LiveKey, OnMissing, Origin, RecordedKey, Retired, Status
 from vkstate.options import Options
 from vkstate.plan import Action, AttributeDiff, Cause, Change, Plan, Problem, Reason
 from vkstate.targets import Selection, restrict
@@ -120,11 +120,14 @@ def test_a_protected_key_keeps_its_value(in_config: bool | None, in_state: bool,
     want, have = desired("a", prevent_destroy=in_config), recorded("a", prevent_destroy=in_state)
     plan = planned([want], [have], [THERE], options=REPLACE)
     problem = Problem(
-        "a is protected by lifecycle.prevent_destroy, and --replace would end its value.",
-        "set prevent_destroy: false for a first, or leave it out: --exclude a",
+        "--replace would end the value of a, which lifecycle.prevent_destroy protects.",
+        "set prevent_destroy: false for a in the config, then run the command again",
         Alias("a"),
     )
     assert plan.problems == ((problem,) if refused else ())
+    others = replace(problem, hint=f"{problem.hint}; or leave it out: --exclude a")
+    asked = Options(replace=("*", "a"))
+    assert planned([want], [have], [THERE], options=asked).problems == ((others,) if refused else ())
     assert len(plan.changes) == (0 if refused else 1)
     retires = plan.changes[0].retires if plan.changes else None
     assert refused or (retires is not None and not retires.prevent_destroy)
@@ -180,7 +183,7 @@ def test_a_key_that_was_renamed_is_replaced_under_its_own_alias(elsewhere: str |
     change = of(planned([WANT], [HAVE], [row], options=REPLACE), "a")
     assert (change.action, change.live) == (Action.REPLACE, row)
     [problem] = planned([WANT], [HAVE], [row, foreign("a")], options=REPLACE).problems
-    assert problem.detail == f"a was renamed to {elsewhere} outside vkstate, and another key bears its alias now."
+    assert problem.detail == f"somebody renamed a to {elsewhere} outside vkstate, and another key bears its alias now."
 
 
 def test_a_key_may_be_replaced_again_while_its_first_value_has_time() -> None:
@@ -262,6 +265,16 @@ def test_of_several_old_keys_the_one_that_has_yet_to_make_way_goes_first() -> No
     for records in ([NEW_VALUE, older, half], [half, NEW_VALUE, older]):
         assert of(planned([WANT], records, [rows[0], OLD]), "a").retires == half
     assert of(planned([WANT], [NEW_VALUE, older, HALF], [rows[0], OLD]), "a").retires == HALF
+
+
+def test_of_several_old_keys_the_oldest_goes_although_the_newest_has_yet_to_make_way() -> None:
+    """Two replacements, each killed half way: the key that took the first one's place works still."""
+    older = retired("a", "older")
+    first = replace(aside("a", "older"), created_at=CREATED - timedelta(days=1))
+    plan = planned([WANT], [NEW_VALUE, older, HALF], [first, OLD_UNDER_ALIAS], values=["new", "old", "older"])
+    assert of(plan, "a").retires == HALF
+    assert (of(plan, older.alias).action, of(plan, older.alias).reason) == (Action.DELETE, Reason.RETIRED)
+    assert of(plan, HALF.alias).action is Action.NO_OP
 
 
 def test_a_foreign_key_that_took_the_alias_meanwhile_is_a_problem() -> None:
@@ -405,10 +418,24 @@ def test_what_is_sensitive_of_a_retired_key_is_known_by_its_digest_and_is_not_se
     assert update_order(change, old, LINEAGE, change.diffs).assign == {}
 
 
-@pytest.mark.parametrize("want", [desired(HALF.alias), desired(HALF.alias, max_budget=5)])
-def test_a_retired_key_that_somebody_declares_again_stays(want: DesiredKey) -> None:
-    plan = planned([WANT, want], [HAVE, HALF], [THERE, OLD])
-    assert of(plan, HALF.alias).action in (Action.NO_OP, Action.UPDATE)
+@pytest.mark.parametrize("imports", [(), (HALF.alias,)])
+def test_nobody_declares_a_key_under_the_alias_of_a_retired_one(imports: tuple[str, ...]) -> None:
+    plan = planned([WANT, desired(HALF.alias)], [HAVE, HALF], [THERE, OLD], options=Options(imports=imports))
+    assert [change.alias for change in plan.changes] == ["a"]
+    assert plan.problems == (
+        Problem(
+            f"vkstate.yaml:12:3: {HALF.alias} is what the old key of a is called, since that got a new value; no other "
+            "key can be declared under it.",
+            f"take {HALF.alias} out of the config, or choose another alias",
+            HALF.alias,
+        ),
+    )
+
+
+def test_a_key_of_others_under_such_an_alias_may_be_imported() -> None:
+    plan = planned([desired(HALF.alias)], [], [foreign(HALF.alias)], options=Options(imports=(HALF.alias,)))
+    assert [(change.action, change.reason) for change in plan.changes] == [(Action.ADOPT, Reason.IMPORTED)]
+    assert plan.problems == ()
 
 
 def test_targets_name_a_retired_key_with_its_successor() -> None:

@@ -8,7 +8,7 @@ from typing import Literal
 
 import pytest
 
-from tests.factories import CANARY, LINEAGE, NOW, aside, desired, live, pending, planned, recorded, retired
+from tests.factories import CANARY, LINEAGE, NOW, aside, desired, live, pending, planned, recorded, retired, warned
 from vkstate.attributes import Sensitive, Value, seal
 from vkstate.keys import Alias
 from vkstate.options import Options
@@ -116,6 +116,13 @@ def test_an_emptied_config_deletes_nothing() -> None:
         ),
     )
     assert refuse_empty(plan, [Alias("a")]) == plan
+    assert refuse_empty(plan, [], lets_go=True) == result, "it would delete"
+
+
+def test_a_config_that_only_lets_keys_go_is_meant_to_be_empty() -> None:
+    """Also once they are gone: what was applied can be planned again."""
+    plan = planned([], [recorded("gone"), pending("p")])
+    assert refuse_empty(plan, [], lets_go=True) == plan
 
 
 @pytest.mark.parametrize(
@@ -149,7 +156,7 @@ def checked(plan: Plan, mode: Mode = "error") -> tuple[list[str], tuple[str, ...
     """Problems and warnings that the check of models adds."""
     result = check_models(plan, SERVED, mode)
     assert result.changes == plan.changes
-    return [problem.detail for problem in result.problems], result.warnings
+    return [problem.detail for problem in result.problems], warned(result)
 
 
 def test_a_new_key_with_a_model_that_is_not_served() -> None:

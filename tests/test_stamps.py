@@ -23,7 +23,9 @@ STAMP_JSON: dict[str, Json] = {"lineage": LINEAGE, "id": id_of("a")}
         (None, MEMBER, MEMBER, changed("workshop", "w/user1", UNSET)),
         (MEMBER, None, MEMBER, recorded_only("workshop", UNSET, "w/user1")),
         (Member("v", "user1", 1), MEMBER, MEMBER, changed("workshop", "w/user1", "v/user1")),
-        (Member("w", "user1"), MEMBER, MEMBER, changed("workshop", "w/user1", "w/user1")),
+        (Member("w", "user1"), MEMBER, MEMBER, None),
+        (MEMBER, Member("w", "user1"), Member("w", "user1"), None),
+        (MEMBER, MEMBER, Member("w", "user1"), None),
         (
             None,
             None,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from tests.factories import desired, foreign, live, participant, planned, recorded
+from tests.factories import NOW, desired, foreign, live, participant, planned, recorded
 from vkstate.keys import Alias, Member
+from vkstate.plan import Caution
 from vkstate.targets import Selection, matches, restrict, unmatched
 
 SLASHED = Member("org/event", "alice")
@@ -104,3 +107,24 @@ def test_targets_that_name_nothing() -> None:
     selection = Selection(targets=("a", "b", "workshop:w"), excludes=("workshop:v", "*"))
     assert unmatched(selection, keys) == ("b", "workshop:v")
     assert unmatched(Selection(), keys) == ()
+
+
+def test_a_warning_is_about_the_keys_that_are_left() -> None:
+    aliases = tuple(map(Alias, ("a", "b", "c")))
+    plan = planned(map(desired, aliases))
+    said, whole = Caution("here: ", aliases, "."), Caution("all is lost.")
+    left = restrict(replace(plan, warnings=(said, whole)), Selection(excludes=("b",)))
+    assert left.warnings == (replace(said, aliases=(aliases[0], aliases[2])), whole)
+    assert restrict(replace(plan, warnings=(Caution("x ", aliases[:1]),)), Selection(excludes=("a",))).warnings == ()
+
+
+def test_a_key_that_is_left_out_is_not_warned_of() -> None:
+    have, rows = (
+        [recorded("a", expires_at=NOW), recorded("b", expires_at=NOW)],
+        [
+            live("a", expires_at=NOW),
+            live("b", expires_at=NOW),
+        ],
+    )
+    plan = restrict(planned(map(desired, "ab"), have, rows), Selection(targets=("b",)))
+    assert [warning.aliases for warning in plan.warnings] == [("b",)]

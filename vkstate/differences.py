@@ -7,7 +7,7 @@ alone. Both sides are in canonical form before they are compared.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -128,17 +128,30 @@ def _attributes(comparison: Comparison) -> Iterator[AttributeDiff]:
 
 def _declared(comparison: Comparison, path: str, before: Value | Unset, after: Value) -> AttributeDiff | None:
     changed = not same(before, after)
+    cause = Cause.MOVED if path == "user_id" and _follows_the_move(comparison, before, after) else Cause.CONFIG
     current = live_value(comparison.live, path)
     if isinstance(after, Sealed) or current is None:
         given = comparison.recorded is None and current is None and _only_at_creation(path)
-        return AttributeDiff(path, before, after, Cause.CONFIG, already_live=given) if changed else None
-    if same(current.value, after):
-        return AttributeDiff(path, before, after, Cause.CONFIG, already_live=True) if changed else None
+        return AttributeDiff(path, before, after, cause, already_live=given) if changed else None
+    if current.holds(after):
+        return AttributeDiff(path, before, after, cause, already_live=True) if changed else None
     if not changed and _forced_by_server(comparison.recorded, path, current):
         return None
     # What was sensitive when it was applied is still so on the proxy, although the config no longer says it.
     shown = before if isinstance(before, Sealed) else current.value
-    return AttributeDiff(path, shown, after, Cause.CONFIG if changed else Cause.OUTSIDE)
+    return AttributeDiff(path, shown, after, cause if changed else Cause.OUTSIDE)
+
+
+def _follows_the_move(comparison: Comparison, before: Value | Unset, after: Value) -> bool:
+    """Whether a user id is another one because the alias or the workshop is, of which it is made."""
+    recorded, desired = comparison.recorded, comparison.desired
+    if recorded is None or recorded.alias == desired.alias:
+        return False
+    if (before, after) == (recorded.alias, desired.alias):
+        return True
+    if not (isinstance(before, str) and isinstance(after, str) and recorded.member and desired.member):
+        return False
+    return before != after and before.replace(recorded.member.workshop, desired.member.workshop) == after
 
 
 def _cleared(comparison: Comparison, path: str, before: Value | Unset) -> AttributeDiff:
@@ -171,6 +184,14 @@ class Readable:
     def plain(self) -> Json:
         """The value as JSON, in which nothing is null."""
         return None if self.value is UNSET else self.value
+
+    def beside(self, declared: Value) -> Json | Unset:
+        """The value as it compares with a declared one: what is declared as none need not be shown as that."""
+        return None if declared is None and self.value is UNSET else self.value
+
+    def holds(self, declared: Value) -> bool:
+        """Whether this is what is declared."""
+        return same(self.beside(declared), declared)
 
 
 def live_value(live: LiveKey, path: str) -> Readable | None:
@@ -266,14 +287,29 @@ def _alias(comparison: Comparison) -> Iterator[AttributeDiff]:
 
 def _membership(comparison: Comparison) -> Iterator[AttributeDiff]:
     recorded, desired, live = comparison.recorded, comparison.desired, comparison.live
-    right = live.stamp == comparison.stamp
-    if recorded and recorded.member != desired.member:
+    right = carries(live, comparison.stamp)
+    if recorded and not _same_person(recorded.member, desired.member):
         before, after = _member_text(recorded.member), _member_text(desired.member)
-        yield AttributeDiff(WORKSHOP_PATH, before, after, Cause.CONFIG, already_live=right)
+        cause = Cause.CONFIG if recorded.alias == desired.alias else Cause.MOVED
+        yield AttributeDiff(WORKSHOP_PATH, before, after, cause, already_live=right)
     elif not right:
         cause = Cause.OUTSIDE if recorded else Cause.CONFIG
         before_form = live.stamp.form() if live.stamp else UNSET
         yield AttributeDiff(STAMP_PATH, before_form, comparison.stamp.form(), cause)
+
+
+def carries(live: LiveKey, stamp: Stamp) -> bool:
+    """Whether a key carries a mark, whatever number that gives the member."""
+    return live.stamp is not None and _apart_from_numbers(live.stamp) == _apart_from_numbers(stamp)
+
+
+def _apart_from_numbers(stamp: Stamp) -> Stamp:
+    """A stamp without the member's number: it follows from how a workshop says who is in it, and makes no other key."""
+    return replace(stamp, member=replace(stamp.member, number=None)) if stamp.member else stamp
+
+
+def _same_person(one: Member | None, other: Member | None) -> bool:
+    return _member_text(one) == _member_text(other)
 
 
 def _member_text(member: Member | None) -> Value | Unset:
@@ -334,7 +370,7 @@ def shortfall(
         current = live_value(live, path)
         if _ignored(desired, path) or isinstance(wanted, Sensitive | Sealed) or current is None:
             continue
-        if not (_is_gone(path, current.value) if wanted is UNSET else same(current.value, wanted)):
+        if not (_is_gone(path, current.value) if wanted is UNSET else current.holds(wanted)):
             unmet.append(AttributeDiff(path, current.value, wanted, Cause.OUTSIDE))
     declared = expiry_of(desired.declared) is not None
     if declared and expiry is not None and not ends_as_ordered(live.expires_at, expiry, written_at):

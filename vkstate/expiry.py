@@ -101,6 +101,11 @@ def format_instant(instant: datetime) -> str:
     return utc.isoformat(timespec=spec).replace("+00:00", "Z")
 
 
+def format_zoned(instant: datetime) -> str:
+    """An instant as RFC 3339 in its own zone, as a config says it; ``Z`` for UTC."""
+    return instant.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
 def expiry_of(declared: Mapping[str, object]) -> Expiry | None:
     """The expiry that declared attributes ask for, or None where they declare neither ``duration`` nor ``expires_at``.
 

@@ -221,7 +221,8 @@ class _Writing:
     def _declined(self, fields: Mapping[str, Json]) -> frozenset[str]:
         """The inherited attributes of which the entry has to say that the key has none.
 
-        Half of a pair is declined even where it is ignored: no config takes one half alone.
+        Half of a pair is declined even where it is ignored: no config takes one half alone. So is a soft limit, which
+        none takes beside a budget.
         """
-        inherited = self.terms.inherited - (self.terms.stubborn - PAIR) - EXPIRY_PATHS
+        inherited = self.terms.inherited - (self.terms.stubborn - PAIR - {"soft_budget"}) - EXPIRY_PATHS
         return frozenset(path for path in inherited if path not in fields and path not in ALWAYS_SENSITIVE)

@@ -119,7 +119,9 @@ class DesiredKey:
     ``declared`` is by flat path, canonical (see ``vkstate.attributes``), the expiry included as ``duration`` or
     ``expires_at``. ``place`` is where it stands in the config, as ``vkstate.yaml:12:3``. ``prevent_destroy`` is None
     where nothing is said of it: then what was recorded goes on. ``details`` are the roster's own columns, carried to
-    the handout.
+    the handout. ``starts_at`` (aware, in the zone that the config writes it in) decides whether the key is blocked, see
+    :mod:`vkstate.schedule`; None where nothing does but ``declared``. ``ends_at`` (aware) is when its workshop ends,
+    which a key of it may do earlier.
     """
 
     alias: Alias
@@ -130,6 +132,8 @@ class DesiredKey:
     ignore_changes: frozenset[str] = frozenset()
     details: Mapping[str, str] = field(default_factory=dict)
     on_missing: OnMissing = OnMissing.RECREATE
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
 
 
 class Status(StrEnum):
@@ -193,7 +197,7 @@ class LiveKey:
     ``attributes`` holds what this server can show, by flat path, canonical (without our stamp); an attribute that is
     missing there is one that this server does not have. ``metadata`` is the object as it stands on the proxy, our stamp
     and folded attributes included. Neither is in the repr: the proxy shows sensitive values too. ``spend`` is in US
-    dollars.
+    dollars, since LiteLLM last began to count anew; ``lifetime_spend`` never begins anew (1.105; else None).
     """
 
     token: Token
@@ -207,6 +211,7 @@ class LiveKey:
     created_by: str | None = None
     key_name: str | None = None
     last_active: datetime | None = None
+    lifetime_spend: float | None = None
 
 
 @dataclass(frozen=True)

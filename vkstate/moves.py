@@ -106,7 +106,7 @@ def _crowded(wanted: Iterable[tuple[Alias, str]], recorded: Collection[Alias]) -
 
 def _undeclared(alias: Alias, target: str, place: str, record: RecordedKey) -> Problem:
     return Problem(
-        f"{place}: {alias} is to move to {target}, which no key of the config declares.",
+        f"{place}: {alias} cannot move to {target}, which no key of the config declares.",
         f"declare {target}, or take the move out of the config",
         alias,
         record.member,

@@ -9,9 +9,11 @@ from datetime import datetime
 from shlex import quote
 
 from vkstate.differences import declared_of, unshown
+from vkstate.expiry import format_instant, format_zoned
 from vkstate.keys import Alias, DesiredKey, LiveKey, Member, Recorded, RecordedKey
 from vkstate.options import WORKSHOP
-from vkstate.plan import Action, Change, Problem
+from vkstate.plan import Action, Caution, Change, Problem, Reason
+from vkstate.schedule import too_early
 
 
 @dataclass
@@ -24,7 +26,7 @@ class Objections:
     desired: Mapping[Alias, DesiredKey]
     recorded: Recorded
     problems: list[Problem] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+    warnings: list[Caution] = field(default_factory=list)
 
     def problem(self, alias: Alias, detail: str, hint: str) -> None:
         """Add a problem of one key."""
@@ -37,39 +39,56 @@ class Objections:
     def protected(self, alias: Alias) -> None:
         self.problem(
             alias,
-            f"{alias} is protected by lifecycle.prevent_destroy, and this plan would delete it. The protection is kept "
-            "in the state: it outlives an entry that is taken out of the config.",
+            f"this plan would delete {alias}, which lifecycle.prevent_destroy protects. The protection is kept in the "
+            "state: it outlives an entry that is taken out of the config.",
             f"declare {alias} with prevent_destroy: false and apply, or leave it out: --exclude {quote(alias)}",
         )
 
-    def protected_value(self, want: DesiredKey) -> None:
+    def protected_value(self, want: DesiredKey, *, single: bool) -> None:
+        """:param single: whether --replace names this key, and not others with it."""
+        others = "" if single else f"; or leave it out: --exclude {quote(want.alias)}"
         self.problem(
             want.alias,
-            f"{want.alias} is protected by lifecycle.prevent_destroy, and --replace would end its value.",
-            f"set prevent_destroy: false for {want.alias} first, or leave it out: --exclude {quote(want.alias)}",
+            f"--replace would end the value of {want.alias}, which lifecycle.prevent_destroy protects.",
+            f"set prevent_destroy: false for {want.alias} in the config, then run the command again{others}",
+        )
+
+    def taken_alias(self, want: DesiredKey, successor: Alias) -> None:
+        self.problem(
+            want.alias,
+            f"{want.place}: {want.alias} is what the old key of {successor} is called, since that got a new value; no "
+            "other key can be declared under it.",
+            f"take {want.alias} out of the config, or choose another alias",
         )
 
     def past(self, want: DesiredKey) -> None:
         self.problem(
             want.alias,
             f"{want.place}: {want.alias} would end at {want.declared['expires_at']}, which has passed.",
-            "give it an expires_at in the future",
+            self._in_the_future(want),
         )
 
-    def renamed_here(self, want: DesiredKey, owner: Alias, *, stays: bool) -> None:
-        """:param stays: whether the config has the owner, under whatever alias."""
+    def _in_the_future(self, want: DesiredKey) -> str:
+        ends_at = want.ends_at
+        if want.member is None or ends_at is None or want.declared["expires_at"] != format_instant(ends_at):
+            return "give it an expires_at in the future"
+        workshop = quote(want.member.workshop)
+        return f"give its workshop an ends_at in the future, as by: vkstate extend {workshop} 2h"
+
+    def renamed_here(self, want: DesiredKey, owner: Alias, *, can_move: bool) -> None:
+        """:param can_move: whether a move could make the owner's key the desired one."""
         move = f"if it is to go on as {want.alias}, say so in the config: moved: [{{from: {owner}, to: {want.alias}}}]"
         self.problem(
             want.alias,
             f"{want.place}: the alias {want.alias} is borne by the key that the state records as {owner}: it was "
             "renamed outside vkstate.",
-            f"settle {owner} first, with --exclude {quote(want.alias)}; then apply again" if stays else move,
+            move if can_move else f"settle {owner} first, with --exclude {quote(want.alias)}; then apply again",
         )
 
     def renamed_away(self, want: DesiredKey, mine: LiveKey) -> None:
         self.problem(
             want.alias,
-            f"{want.alias} was renamed to {mine.alias} outside vkstate, and another key bears its alias now.",
+            f"somebody renamed {want.alias} to {mine.alias} outside vkstate, and another key bears its alias now.",
             f"rename or delete the other key in LiteLLM, or leave this one out: --exclude {quote(want.alias)}",
         )
 
@@ -83,8 +102,7 @@ class Objections:
     def state_behind(self, want: DesiredKey) -> None:
         self.problem(
             want.alias,
-            f"{want.alias} exists on the proxy and was made by this project, but this state does not know it: the "
-            "state is behind.",
+            f"this project has made {want.alias} on the proxy, and this state does not know that: the state is behind.",
             "get the newest state (git pull), then plan again; a state that is lost is made anew by: vkstate state "
             "rebuild",
         )
@@ -103,30 +121,30 @@ class Objections:
         if lineage := self._another_project(others):
             self.problem(
                 want.alias,
-                f"{want.place}: {want.alias} is to be imported, and belongs to another vkstate project, whose lineage "
-                f"{lineage} it carries.",
+                f"{want.place}: {want.alias} cannot be imported: the key carries the mark of another vkstate project, "
+                f"whose lineage is {lineage}.",
                 "let go of it there first: removed: [{alias: …, destroy: false}], or vkstate state rm",
             )
         else:
             self.problem(
                 want.alias,
-                f"{want.place}: {want.alias} is to be imported, and {len(others)} keys bear that alias: nobody can say "
-                "which is meant.",
+                f"{want.place}: {want.alias} cannot be imported: {len(others)} keys bear that alias, and nobody can "
+                "say which is meant.",
                 "rename or delete the others in LiteLLM",
             )
 
     def nothing_to_import(self, want: DesiredKey) -> None:
         self.problem(
             want.alias,
-            f"{want.place}: {want.alias} is to be imported, and no key bears that alias on the proxy.",
+            f"{want.place}: {want.alias} cannot be imported: no key bears that alias on the proxy.",
             f"take {want.alias} out of import, and apply makes a new key; or correct the alias",
         )
 
     def replaced_outside(self, want: DesiredKey, others: Sequence[LiveKey]) -> None:
         self.problem(
             want.alias,
-            f"{want.alias} was replaced outside vkstate: the recorded key is gone, and {self.described(others)} bears "
-            "its alias. vkstate neither changes nor deletes a key that it did not make.",
+            f"somebody replaced {want.alias} outside vkstate: the recorded key is gone, and {self.described(others)} "
+            "bears its alias. vkstate neither changes nor deletes a key that it did not make.",
             "take the other key over: --adopt-replaced; or delete or rename it in LiteLLM; or "
             f"--exclude {quote(want.alias)}",
         )
@@ -134,15 +152,8 @@ class Objections:
     def missing(self, want: DesiredKey) -> None:
         self.problem(
             want.alias,
-            f"{want.place}: {want.alias} is missing on the proxy: somebody else deleted it, and its "
-            "lifecycle.on_missing is error.",
+            f"{want.place}: somebody else deleted {want.alias} on the proxy, and its lifecycle.on_missing is error.",
             f"say on_missing: recreate or forget for {want.alias}, or leave it out: --exclude {quote(want.alias)}",
-        )
-
-    def taken_over(self, alias: Alias) -> None:
-        self.warnings.append(
-            f"{alias}: the key that vkstate made is gone, and another key bears its alias. The record is dropped; "
-            "the other key is left alone."
         )
 
     def expired(self, changes: Iterable[Change], now: datetime) -> None:
@@ -153,10 +164,18 @@ class Objections:
             if change.action is Action.NO_OP and change.desired and change.live and _has_ended(change.live, now)
         ]
         if expired:
-            what = "1 key has expired and stays" if len(expired) == 1 else f"{len(expired)} keys have expired and stay"
-            self.warnings.append(
-                f"{what} so: {_named(expired)}. --renew gives time again, as does a changed duration or expires_at."
-            )
+            again = ". --renew gives time again, as does a changed duration or expires_at."
+            self.warnings.append(Caution("expired keys stay as they are: ", tuple(expired), again))
+
+    def untimely(self, changes: Iterable[Change], now: datetime) -> None:
+        """Name the keys that end before their workshop starts, or before it ends."""
+        early: defaultdict[tuple[str, str, datetime], list[Alias]] = defaultdict(list)
+        for change in changes:
+            if change.member and (found := too_early(change, now)):
+                early[change.member.workshop, *found].append(change.alias)
+        for (workshop, event, instant), aliases in sorted(early.items()):
+            when = f"the workshop {workshop} {event} at {format_zoned(instant)}, and these keys end before that: "
+            self.warnings.append(Caution(when, tuple(aliases), "."))
 
     def unknown(self, changes: Iterable[Change], unknown: Collection[str]) -> None:
         """Name what the config declares in vain, where it is known what this LiteLLM does not know."""
@@ -166,7 +185,7 @@ class Objections:
                 vain[path].append(change.alias)
         for path, aliases in sorted(vain.items()):
             self.warnings.append(
-                f"this LiteLLM does not know {path}, which {_named(aliases)} would have, and ignores it."
+                Caution(f"this LiteLLM does not know {path}, which ", tuple(aliases), " would have, and ignores it.")
             )
 
     def unshown(self, changes: Iterable[Change], unknown: Collection[str] = ()) -> None:
@@ -178,10 +197,8 @@ class Objections:
                     if path not in unknown:
                         vain[path].append(change.alias)
         for path, aliases in sorted(vain.items()):
-            self.warnings.append(
-                f"this LiteLLM shows no {path}, which {_named(aliases)} would have: it most likely does not know the "
-                "attribute, and ignores it."
-            )
+            guess = " would have: it most likely does not know the attribute, and ignores it."
+            self.warnings.append(Caution(f"this LiteLLM shows no {path}, which ", tuple(aliases), guess))
 
     def described(self, rows: Sequence[LiveKey]) -> str:
         """Whose the keys under an alias are, as far as the proxy tells; of several, that of a foreign one."""
@@ -202,9 +219,15 @@ class Objections:
         return next((row.stamp.lineage for row in rows if row.stamp and not self.made_here(row)), None)
 
 
+def taken_over(changes: Iterable[Change]) -> tuple[Caution, ...]:
+    """That the records of keys go, while others that bear their aliases stay."""
+    aliases = tuple(change.alias for change in changes if change.reason is Reason.TAKEN_OVER)
+    said = (
+        ": the key that vkstate made is gone, and another key bears its alias. The record is dropped; the other key is "
+        "left alone."
+    )
+    return (Caution("", aliases, said),) if aliases else ()
+
+
 def _has_ended(live: LiveKey, now: datetime) -> bool:
     return live.expires_at is not None and live.expires_at <= now
-
-
-def _named(aliases: Sequence[Alias]) -> str:
-    return ", ".join(aliases[:5]) + (f" and {len(aliases) - 5} more" if len(aliases) > 5 else "")

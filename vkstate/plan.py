@@ -76,6 +76,7 @@ class Cause(StrEnum):
     OUTSIDE = "changed outside vkstate"
     MOVED = "moved"
     RENEWED = "renewed"
+    STARTED = "its workshop has started"
 
 
 @dataclass(frozen=True)
@@ -158,6 +159,18 @@ class Problem:
 
 
 @dataclass(frozen=True)
+class Caution:
+    """What must be said with a plan that may be applied all the same.
+
+    ``before``, the aliases and ``after`` make full sentences. One without aliases is about the plan as a whole.
+    """
+
+    before: str
+    aliases: tuple[Alias, ...] = ()
+    after: str = ""
+
+
+@dataclass(frozen=True)
 class Plan:
     """A sorted tuple of changes, one per alias, and what must be said with them.
 
@@ -168,7 +181,7 @@ class Plan:
     lineage: str
     changes: tuple[Change, ...]
     problems: tuple[Problem, ...] = ()
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Caution, ...] = ()
     unmanaged: int = 0
     left_out: tuple[Alias, ...] = ()
     """Aliases that a target excluded."""
@@ -189,4 +202,4 @@ class Plan:
         return tuple(change for change in self.changes if change.action in actions)
 
 
-__all__ = ["UNSET", "Action", "AttributeDiff", "Cause", "Change", "Plan", "Problem", "Reason"]
+__all__ = ["UNSET", "Action", "AttributeDiff", "Cause", "Caution", "Change", "Plan", "Problem", "Reason"]

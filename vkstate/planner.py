@@ -29,6 +29,7 @@ means: the token is not there, but another key bears the alias.
     yes      ready     both, the other ours problem: the state is behind, another clone replaced the key
     yes      ready     nothing              by on_missing: create with a new value, left missing (gone), or problem
     yes      ready     its alias            problem: replaced outside vkstate; adopt with --adopt-replaced
+    yes      retired   anything             problem: the alias is that of a replaced key
     yes      gone      its token            update: it is back
     yes      gone      nothing              by on_missing, as ready
 
@@ -65,10 +66,11 @@ from vkstate.keys import (
     retired_alias,
 )
 from vkstate.moves import Moved, resolve
-from vkstate.objections import Objections
+from vkstate.objections import Objections, taken_over
 from vkstate.options import NO_OPTIONS, Options
 from vkstate.plan import Action, AttributeDiff, Cause, Change, Plan, Reason
 from vkstate.retirement import Retirement
+from vkstate.schedule import desired_at, told_of_the_start
 from vkstate.targets import matches
 
 UNSETTLED_FOR: Final = timedelta(minutes=10)
@@ -89,7 +91,7 @@ def plan(
         as ready with its token live.
     :param now: the server's clock (aware).
     """
-    return _Planner(desired, recorded, live, capabilities, now, options).plan()
+    return _Planner(desired_at(now, desired), recorded, live, capabilities, now, options).plan()
 
 
 @dataclass
@@ -124,6 +126,7 @@ class _Planner:
         decided = (self._decide(alias) for alias in sorted(aliases, key=natural_order))
         changes = [change for change in decided if change]
         self.objections.expired(changes, self.now)
+        self.objections.untimely(changes, self.now)
         self.objections.unknown(changes, self.capabilities.unknown)
         self.objections.unshown(changes, self.capabilities.unknown)
         ours = {have.token for have in self.recorded.keys.values() if have.token in self.by_token}
@@ -132,7 +135,7 @@ class _Planner:
             lineage=self.recorded.lineage,
             changes=tuple(changes),
             problems=tuple(self.objections.problems),
-            warnings=tuple(self.objections.warnings),
+            warnings=(*taken_over(changes), *self.objections.warnings),
             unmanaged=max(0, self.live.total - len(ours)),
             grace=self.options.grace,
         )
@@ -141,13 +144,17 @@ class _Planner:
         want = self.desired.get(alias)
         have = self.recorded.keys.get(self.moved.sources.get(alias, alias))
         mine = self.by_token.get(have.token) if have and have.token else None
+        if want and have and have.retired:
+            self.objections.taken_alias(want, have.retired.successor)
+            return None
         others = [row for row in self.by_alias.get(alias, []) if row is not mine]
         if want is None:
             return self._not_desired(have, mine, others) if have else None
         others = [row for row in others if not self.retirement.makes_way(row, alias)]
         if mine is None and (owners := [self.owners[row.token] for row in others if row.token in self.owners]):
             owner = owners[0].alias
-            self.objections.renamed_here(want, owner, stays=self.moved.new_alias(owner) in self.desired)
+            stays = self.moved.new_alias(owner) in self.desired  # under whatever alias the config has it
+            self.objections.renamed_here(want, owner, can_move=have is None and not stays)
             return None
         if have is None:
             return self._new(want, None, others)
@@ -176,7 +183,6 @@ class _Planner:
             action, reason = (Action.FORGET, Reason.NEVER_SENT) if settled else (Action.NO_OP, Reason.UNSETTLED)
             return Change(alias, action, reason, recorded=have)
         if others:
-            self.objections.taken_over(alias)
             return Change(alias, Action.FORGET, Reason.TAKEN_OVER, recorded=have)
         return Change(alias, Action.FORGET, Reason.GONE, recorded=have)
 
@@ -233,18 +239,18 @@ class _Planner:
             if came_later(mine, others):
                 return Change(want.alias, Action.DELETE, Reason.LOST_RACE, want, have, mine)
             return self._adopt(want, have, mine, Reason.INTERRUPTED)
-        if any(matches(target, want.alias, want.member) for target in self.options.replace):
-            return self._replace(want, have, mine)
+        if named := [target for target in self.options.replace if matches(target, want.alias, want.member)]:
+            return self._replace(want, have, mine, single=named == [want.alias])
         diffs = self._differences(want, have, mine)
         if not diffs and have.status is Status.READY:
             return Change(want.alias, Action.NO_OP, Reason.MATCHES, want, have, mine)
         reason = Reason.DIFFERS if have.alias == want.alias else Reason.MOVED
         return Change(want.alias, Action.UPDATE, reason, want, have, mine, diffs)
 
-    def _replace(self, want: DesiredKey, have: RecordedKey, mine: LiveKey) -> Change | None:
+    def _replace(self, want: DesiredKey, have: RecordedKey, mine: LiveKey, *, single: bool) -> Change | None:
         """A new value under the same alias. What this server cannot change on a key, it can give a new one."""
         if is_protected(want, have):
-            self.objections.protected_value(want)
+            self.objections.protected_value(want, single=single)
             return None
         self._refuse_past(want)
         ends = self.now.replace(microsecond=0) + self.options.grace if self.options.grace else None
@@ -267,6 +273,7 @@ class _Planner:
     def _differences(self, want: DesiredKey, have: RecordedKey | None, row: LiveKey) -> tuple[AttributeDiff, ...]:
         comparison = self._comparison(want, have, row)
         diffs, problems = compare(comparison)
+        diffs = told_of_the_start(want, diffs)
         self.objections.problems.extend(problems)
         given = (diff for diff in diffs if diff.path in EXPIRY_PATHS and diff.cause is not Cause.OUTSIDE)
         if comparison.renewed or any(not diff.already_live for diff in given):
@@ -286,9 +293,10 @@ class _Planner:
             if row.token in self.recorded.known_values:
                 return self._adopt(want, have, row, Reason.INTERRUPTED)
             return Change(want.alias, Action.REPLACE, Reason.INTERRUPTED, want, have, row)
-        if any(self.objections.made_here(other) for other in others):
+        if len(others) > 1 and any(self.objections.made_here(other) for other in others):
             self.objections.state_behind(want)
             return None
+        # A single key of ours with another token may be of an earlier run, whose value only an encrypted store holds.
         return self._new(want, have, others)
 
     def _lost(self, want: DesiredKey, have: RecordedKey, others: Sequence[LiveKey]) -> Change | None:

@@ -209,8 +209,8 @@ class _Rebuilding:
             if isinstance(declared, Sensitive) or current is None:
                 applied[path] = seal(self.lineage, declared)
                 self.unread[path].append(want.alias)
-            elif current.value is not UNSET:
-                applied[path] = current.value
+            elif (value := current.beside(declared)) is not UNSET:
+                applied[path] = value
         return applied
 
     def _say_unread(self) -> Iterator[str]:

@@ -10,22 +10,34 @@
 
 What the config asks of a key is not looked at: where it asks something else than what was accepted, the next plan says
 so, as a change of the config's. Another alias is accepted only where the config follows it: else the next plan would
-delete the key and make a new one, where now it gives the key its alias back. Our mark is never given up. Values that
-the proxy cannot show, and sensitive ones, stay as they were recorded. A duration stays as well where the key still
-ends: the new end is recorded, and is no drift any more.
+delete the key and make a new one, where now it gives the key its alias back. Our mark is never given up. What is not
+accepted of these two, the plan says. Values that the proxy cannot show, and sensitive ones, stay as they were recorded.
+A duration stays as well where the key still ends: the new end is recorded, and is no drift any more.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from vkstate.attributes import EXPIRY_PATHS, Sealed, Unset, Value, same
-from vkstate.differences import ALIAS_PATH, live_value
+from vkstate.differences import ALIAS_PATH, carries, live_value
 from vkstate.expiry import NEVER, Lasting, expiry_of, format_instant, same_instant
-from vkstate.keys import Alias, DesiredKey, Live, LiveKey, OnMissing, Recorded, RecordedKey, Status, natural_order
-from vkstate.plan import Action, AttributeDiff, Cause, Change, Plan, Reason
+from vkstate.keys import (
+    Alias,
+    DesiredKey,
+    Live,
+    LiveKey,
+    OnMissing,
+    Recorded,
+    RecordedKey,
+    Stamp,
+    Status,
+    natural_order,
+)
+from vkstate.objections import taken_over
+from vkstate.plan import Action, AttributeDiff, Cause, Caution, Change, Plan, Reason
 
 
 def refresh(recorded: Recorded, live: Live, desired: Mapping[Alias, DesiredKey]) -> Plan:
@@ -39,10 +51,9 @@ def refresh(recorded: Recorded, live: Live, desired: Mapping[Alias, DesiredKey])
     by_alias: defaultdict[str | None, list[LiveKey]] = defaultdict(list)
     for row in live.keys:
         by_alias[row.alias].append(row)
-    warnings: list[str] = []
     found = {alias: by_token[have.token] for alias, have in recorded.keys.items() if have.token in by_token}
     changes = {
-        alias: _missing(recorded.keys[alias], by_alias[alias], desired.get(alias), warnings)
+        alias: _missing(recorded.keys[alias], by_alias[alias], desired.get(alias))
         for alias in sorted(recorded.keys.keys() - found.keys(), key=natural_order)
     }
     going = {alias for alias, change in changes.items() if change.action is Action.FORGET and not change.becomes}
@@ -52,20 +63,44 @@ def refresh(recorded: Recorded, live: Live, desired: Mapping[Alias, DesiredKey])
         follows = free and row.alias in desired and alias not in desired
         changes[alias] = _accepted(recorded.keys[alias], row, renamed=follows)
     told = tuple(changes[alias] for alias in sorted(changes, key=natural_order))
-    return Plan(recorded.lineage, told, warnings=tuple(warnings), unmanaged=max(0, live.total - len(found)))
+    said = (*taken_over(told), *_not_accepted(told, recorded.lineage, desired))
+    return Plan(recorded.lineage, told, warnings=said, unmanaged=max(0, live.total - len(found)))
 
 
-def _missing(have: RecordedKey, others: Iterable[LiveKey], want: DesiredKey | None, warnings: list[str]) -> Change:
+def _not_accepted(changes: Iterable[Change], lineage: str, desired: Collection[Alias]) -> Iterator[Caution]:
+    """What was changed on the proxy and stays a difference, since it says which key is whose."""
+    renamed: list[Alias] = []
+    unmarked: list[Alias] = []
+    for change in changes:
+        have, row = change.becomes or change.recorded, change.live
+        if have is None or row is None or have.alias not in desired:
+            continue
+        if row.alias != have.alias:
+            renamed.append(change.alias)
+        if not carries(row, Stamp(lineage, have.id, have.member)):
+            unmarked.append(change.alias)
+    if renamed:
+        yield Caution(
+            "what was renamed on the proxy is not accepted: ",
+            tuple(renamed),
+            ". The next apply gives back the recorded alias; where the new one is to stay, declare the key under it in "
+            "the config, and refresh again.",
+        )
+    if unmarked:
+        yield Caution(
+            "our mark was changed or taken off on the proxy, and that is not accepted: ",
+            tuple(unmarked),
+            ". The next apply puts it back; to let go of a key instead: vkstate state rm ALIAS",
+        )
+
+
+def _missing(have: RecordedKey, others: Iterable[LiveKey], want: DesiredKey | None) -> Change:
     alias = have.alias
     if have.status is Status.PENDING:
         return Change(alias, Action.NO_OP, Reason.UNSETTLED, recorded=have)
     if have.status is Status.GONE:
         return Change(alias, Action.NO_OP, Reason.LEFT_MISSING, recorded=have)
     if list(others):
-        warnings.append(
-            f"{alias}: the key that vkstate made is gone, and another key bears its alias. The record is dropped; the "
-            "other key is left alone."
-        )
         return Change(alias, Action.FORGET, Reason.TAKEN_OVER, recorded=have)
     if want and want.on_missing is OnMissing.FORGET:
         after = replace(have, status=Status.GONE)
@@ -97,7 +132,7 @@ def _accepted(have: RecordedKey, row: LiveKey, *, renamed: bool) -> Change:
 def _differences(have: RecordedKey, row: LiveKey, *, renamed: bool) -> Iterator[AttributeDiff]:
     for path, before in have.applied.items():
         current = live_value(row, path)
-        if path in EXPIRY_PATHS or isinstance(before, Sealed) or current is None or same(current.value, before):
+        if path in EXPIRY_PATHS or isinstance(before, Sealed) or current is None or current.holds(before):
             continue
         if path in have.server_defaults and same(have.server_defaults[path], current.plain):
             continue

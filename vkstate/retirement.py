@@ -42,7 +42,7 @@ class Retirement:
     def decided(self, have: RecordedKey, retired: Retired, mine: LiveKey) -> Change:
         """What becomes of a retired key that stays while it has time: kept, cut short, or when that is over deleted."""
         successor = self.moved.new_alias(retired.successor)
-        taken = self._is_taken(retired, successor)
+        taken = self._is_taken(retired, successor) or self._is_outlived(mine, successor)
         if taken and _is_over(retired, self.now):
             return Change(have.alias, Action.DELETE, Reason.RETIRED, recorded=have, live=mine)
         if successor != retired.successor:
@@ -72,6 +72,15 @@ class Retirement:
         if row is None:
             return record.status is Status.GONE
         return record.status is not Status.PENDING or self.bearers[row.alias] == 1  # else it may have lost a race
+
+    def _is_outlived(self, mine: LiveKey, successor: Alias) -> bool:
+        """Whether a later key has been retired under the same alias since: that one took this one's place, and works.
+
+        So it is where one replacement was interrupted before its old key went, and another was begun.
+        """
+        born = mine.created_at
+        later = (row.created_at for row, _ in self._aside.get(successor, ()))
+        return born is not None and any(instant is not None and instant > born for instant in later)
 
     def makes_way(self, row: LiveKey, alias: Alias) -> bool:
         """Whether a key under an alias is one that the alias' own key is to take the place of."""

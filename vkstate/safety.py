@@ -1,4 +1,5 @@
-"""Checks on a finished plan: whether so much may go, and whether the proxy serves what keys are given. Pure filters.
+"""Checks on a finished plan: whether so much may go, whether the proxy serves what keys are given, and whether there is
+anything that could be done of what was asked. Pure filters.
 
 They never plan anything themselves: a filter returns the same plan with problems or warnings added, or, where the
 config is empty, without its deletions.
@@ -7,15 +8,17 @@ config is empty, without its deletions.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
+from shlex import quote
 from typing import Final, Literal
 
 from vkstate.attributes import Json, Sealed, Sensitive, reveal
 from vkstate.keys import Alias, DesiredKey
-from vkstate.plan import Action, Change, Plan, Problem, Reason
+from vkstate.plan import Action, Caution, Change, Plan, Problem, Reason
+from vkstate.targets import matches
 
 SPECIAL_MODELS: Final = frozenset({"all-team-models", "all-proxy-models", "no-default-models", "*"})
 """Names that LiteLLM gives a meaning of its own (1.72 to 1.105)."""
@@ -68,10 +71,12 @@ def _is_retired(change: Change) -> bool:
     return change.recorded is not None and change.recorded.retired is not None
 
 
-def refuse_empty(plan: Plan, desired: Collection[Alias]) -> Plan:
-    """Where the config yields no keys at all: a problem, and no deletions. Deleting everything is ``destroy``."""
-    releases = any(change.reason is Reason.RELEASED for change in plan.changes)
-    if desired or (releases and not plan.of(Action.DELETE)):
+def refuse_empty(plan: Plan, desired: Collection[Alias], *, lets_go: bool = False) -> Plan:
+    """Where the config yields no keys at all: a problem, and no deletions. Deleting everything is ``destroy``.
+
+    :param lets_go: whether the config says of keys that they live on as nobody's; then it may be meant to be empty.
+    """
+    if desired or (lets_go and not plan.of(Action.DELETE)):
         return plan
     problem = Problem(
         "the config yields no keys at all. An emptied or half-merged file never deletes anything.",
@@ -79,6 +84,55 @@ def refuse_empty(plan: Plan, desired: Collection[Alias]) -> Plan:
     )
     kept = tuple(change for change in plan.changes if change.action not in (Action.DELETE, Action.FORGET))
     return replace(plan, changes=kept, problems=(*plan.problems, problem))
+
+
+def refuse_vain(plan: Plan, *, replaces: Sequence[str], renews: Sequence[str]) -> Plan:
+    """Refuse targets of ``--replace`` and ``--renew`` of which nothing would come: a slip that nobody would notice.
+
+    Where a target names several keys, it is enough that some of them are meant.
+    """
+    options = (("--replace", replaces), ("--renew", renews))
+    problems = [_in_vain(change, option) for option, targets in options for change in _vain(plan, targets)]
+    return replace(plan, problems=(*plan.problems, *problems))
+
+
+def _vain(plan: Plan, targets: Sequence[str]) -> Collection[Change]:
+    """The keys that are named by targets which mean none."""
+    vain: dict[Alias, Change] = {}
+    for target in targets:
+        named = [
+            change
+            for change in plan.changes
+            if any(matches(target, alias, change.member) for alias in (change.alias, change.recorded_as))
+        ]
+        if not any(_is_meant(change, target) for change in named):
+            vain |= {change.alias: change for change in named}
+    return vain.values()
+
+
+def _is_meant(change: Change, target: str) -> bool:
+    """Whether a target names a key that is there to stay or to come, and by the alias that it will have."""
+    if change.desired is None or _is_retired(change):
+        return False
+    stays = change.live is not None or change.action is Action.CREATE
+    return stays and matches(target, change.alias, change.member)
+
+
+def _in_vain(change: Change, option: str) -> Problem:
+    alias, retired = change.recorded_as, change.recorded.retired if change.recorded else None
+    hint = f"leave out {option} {quote(alias)}"
+    if retired:
+        why = f"its successor is {retired.successor}"
+        hint = f"{option} {quote(retired.successor)}"
+    elif change.alias != alias:
+        why = f"its new alias is {change.alias}"
+        hint = f"{option} {quote(change.alias)}"
+    elif change.desired is None:
+        why = "the config does not declare it"
+    else:
+        why = "it is missing on the proxy, and lifecycle.on_missing leaves it so"
+        hint = f"say on_missing: recreate for {alias} in the config, and apply makes a new key"
+    return Problem(f"{option} can do nothing about {alias}: {why}.", hint, change.alias, change.member)
 
 
 def check_models(plan: Plan, served: Collection[str], mode: Literal["error", "warn", "off"]) -> Plan:
@@ -103,20 +157,20 @@ def check_models(plan: Plan, served: Collection[str], mode: Literal["error", "wa
             if not is_served(model, served):
                 named = (introduced if model in new else gone)[_shown(change.desired, model)]
                 named += [change.alias] if change.alias not in named[-1:] else []
-    sentences = {model: _not_served(model, aliases, served) for model, aliases in sorted(introduced.items())}
+    unserved = {model: _not_served(model, aliases, served) for model, aliases in sorted(introduced.items())}
     warnings = [
-        f"the proxy no longer serves {model}, which {_named(aliases)} may use."
+        Caution(f"the proxy no longer serves {model}, which ", tuple(aliases), " may use.")
         for model, aliases in sorted(gone.items())
     ]
     if mode == "warn":
-        return replace(plan, warnings=(*plan.warnings, *sentences.values(), *warnings))
+        return replace(plan, warnings=(*plan.warnings, *unserved.values(), *warnings))
     problems = [
         Problem(
-            sentence,
+            f"{told.before}{_named(told.aliases)}{told.after}",
             "correct the name, or add the model to the proxy; proxy.check_models: warn lets it pass",
             introduced[model][0] if len(introduced[model]) == 1 else None,
         )
-        for model, sentence in sentences.items()
+        for model, told in unserved.items()
     ]
     return replace(plan, problems=(*plan.problems, *problems), warnings=(*plan.warnings, *warnings))
 
@@ -153,13 +207,13 @@ def _shown(key: DesiredKey, model: str) -> str:
     return _HIDDEN if isinstance(key.declared["models"], Sensitive) else model
 
 
-def _not_served(model: str, aliases: list[Alias], served: Collection[str]) -> str:
+def _not_served(model: str, aliases: Sequence[Alias], served: Collection[str]) -> Caution:
     close = get_close_matches(model, served, n=3, cutoff=0.5) if model != _HIDDEN else []
     others = sorted(served)
     shown = ", ".join(close or others[:8]) + (f" and {len(others) - 8} more" if not close and len(others) > 8 else "")
     offer = f"Did you mean {shown}?" if close else f"It serves {shown}." if shown else "It serves no model at all."
-    return f"the proxy does not serve the model {model}, which {_named(aliases)} would be given. {offer}"
+    return Caution(f"the proxy does not serve the model {model}, which ", tuple(aliases), f" would be given. {offer}")
 
 
-def _named(aliases: list[Alias]) -> str:
+def _named(aliases: Sequence[Alias]) -> str:
     return ", ".join(aliases[:3]) + (f" and {len(aliases) - 3} more" if len(aliases) > 3 else "")

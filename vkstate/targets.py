@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from vkstate.keys import Alias, Member, natural_order
 from vkstate.options import WORKSHOP
-from vkstate.plan import Plan
+from vkstate.plan import Caution, Plan
 
 
 @dataclass(frozen=True)
@@ -54,14 +54,35 @@ def _readings(text: str) -> Iterator[tuple[str, str]]:
 
 
 def restrict(plan: Plan, selection: Selection) -> Plan:
-    """The part of a plan that a selection leaves, with the aliases of the changes and problems that it left out."""
+    """The part of a plan that a selection leaves, with the aliases of the changes and problems that it left out.
+
+    A warning goes on about those of its keys that are left.
+    """
     if not selection:
         return plan
     kept = tuple(change for change in plan.changes if selection.selects(change.alias, change.member, *change.names))
-    problems = tuple(p for p in plan.problems if p.alias is None or selection.selects(p.alias, p.member))
+    names = {change.alias: change.names for change in plan.changes}
+    problems = tuple(
+        problem
+        for problem in plan.problems
+        if problem.alias is None or selection.selects(problem.alias, problem.member, *names.get(problem.alias, ()))
+    )
     left_out = {change.alias for change in plan.effective} | {p.alias for p in plan.problems if p.alias is not None}
     left_out -= {change.alias for change in kept} | {p.alias for p in problems if p.alias is not None}
-    return replace(plan, changes=kept, problems=problems, left_out=tuple(sorted(left_out, key=natural_order)))
+    here = {change.alias for change in kept}
+    return replace(
+        plan,
+        changes=kept,
+        problems=problems,
+        warnings=tuple(told for warning in plan.warnings if (told := _about(warning, here))),
+        left_out=tuple(sorted(left_out, key=natural_order)),
+    )
+
+
+def _about(warning: Caution, here: Collection[Alias]) -> Caution | None:
+    """A warning without the keys that are not here; None where it is about none that is."""
+    aliases = tuple(alias for alias in warning.aliases if alias in here)
+    return replace(warning, aliases=aliases) if aliases or not warning.aliases else None
 
 
 def unmatched(selection: Selection, keys: Sequence[tuple[Alias, Member | None]]) -> tuple[str, ...]:

@@ -32,8 +32,10 @@ def as_live(wanted: DesiredKey, live: LiveKey) -> DesiredKey:
     declared: dict[str, Value] = {}
     for path, value in wanted.declared.items():
         current = live_value(live, path)
-        if path not in EXPIRY_PATHS and current is not None and current.value is not UNSET:
-            declared |= {} if isinstance(value, Sensitive) else {path: current.value}
+        if path in EXPIRY_PATHS or current is None or isinstance(value, Sensitive):
+            continue
+        if (shown := current.beside(value)) is not UNSET:
+            declared[path] = shown
     declared |= live_expiry(live, wanted.declared)
     return DesiredKey(
         wanted.alias, declared, wanted.place, wanted.member, wanted.prevent_destroy, on_missing=wanted.on_missing

@@ -117,9 +117,10 @@ def test_a_bad_lifecycle_hides_nothing_else_that_is_wrong(project: Project) -> N
 
 
 def test_every_attribute_can_be_declared_and_is_canonical(project: Project) -> None:
-    declared = project.keys(
+    keys = project.keys(
         """
 keys:
+  soft: {models: [m], soft_budget: 0.5, user_id: u, expires_at: 2026-12-01T18:00:00+01:00}
   all:
     user_id: u
     team_id: t
@@ -133,7 +134,6 @@ keys:
     allowed_cache_controls: [no-cache]
     key_type: default
     max_budget: 10.0
-    soft_budget: 0.5
     budget_duration: 1mo
     budget_limits: [{budget_duration: 7d, max_budget: 1}]
     budget_fallbacks: {z: [y]}
@@ -173,9 +173,11 @@ keys:
     config: {}
     expires_at: 2026-12-01T18:00:00+01:00
 """
-    )["all"].declared
+    )
+    declared, soft = keys["all"].declared, keys["soft"].declared
 
-    assert {path.partition(".")[0] for path in declared} == {*ATTRIBUTES, "expires_at"}
+    assert {path.partition(".")[0] for path in (*declared, *soft)} == {*ATTRIBUTES, "expires_at"}
+    assert soft["soft_budget"] == 0.5
     assert declared["models"] == ["y", "z"]
     assert declared["allowed_routes"] == ["/a", "/b"]
     assert declared["max_budget"] == 10
@@ -411,6 +413,18 @@ def test_what_contradicts_across_defaults_and_key_is_reported_where_it_stands(pr
     ]
 
 
+def test_a_soft_budget_takes_the_place_of_a_named_budget(project: Project) -> None:
+    """LiteLLM 1.72 to 1.105 link a key to a budget of its own for it, whatever ``budget_id`` says."""
+    assert project.problems(
+        "defaults: {models: [m], soft_budget: 5}\nkeys:\n  dev: {budget_id: b}\n  test: {max_budget: 7}\n"
+    ) == [
+        (
+            "vkstate.yaml:2:25: defaults.soft_budget: cannot stand beside budget_id: LiteLLM makes a budget for it in "
+            "place of that one"
+        )
+    ]
+
+
 def test_broken_defaults_do_not_make_keys_look_wrong(project: Project) -> None:
     assert project.problems("defaults: {models: m}\nkeys:\n  dev: {max_budget: 1}\n") == [
         "vkstate.yaml:2:12: defaults.models: must be a list, not the text 'm': write [m]"
@@ -426,6 +440,12 @@ ALIASES = {
     "-ab": "is no alias, since it does not begin and end with a letter or digit",
     "ab.": "is no alias, since it does not begin and end with a letter or digit",
     "a/../b": "is no alias, since it holds ../",
+    "a.retired-0a1b2c3d": (
+        "is no alias for a new key: it ends as that of a replaced one does, in .retired- and 8 hexadecimal digits"
+    ),
+    "a.retired-0a1b2c3d4": None,
+    "a.retired-0a1b2c3g": None,
+    "a.retired-0a1b2c3d.b": None,
     "ab": None,
     "a" * 230: None,
     "A0_./@-z": None,

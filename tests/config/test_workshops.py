@@ -113,7 +113,7 @@ def test_a_roster(project: Project) -> None:
             },
             "participants.csv:2",
             Member("w", "ann"),
-            details={"seat": "A1", "name": "Ann, the first"},
+            details={"email": "ann@corp.example", "seat": "A1", "name": "Ann, the first"},
         ),
         "w.bob": DesiredKey(
             Alias("w.bob"),
@@ -160,13 +160,14 @@ def test_a_column_that_may_be_a_slip_is_a_warning(project: Project) -> None:
 
 
 def test_a_slip_beside_the_right_column_is_a_warning_too(project: Project) -> None:
-    project.write("user,max_budget,max_bugdet,e-mail\nann,5,6,A1\n", "p.csv")
+    project.write("user,max_budget,max_bugdet,e-mail,emial,seat\nann,5,6,A1,a@example.com,7\n", "p.csv")
 
     config = project.load("proxy: {url: 'sandbox://'}\nworkshops: {w: {roster: p.csv, models: [m]}}\n")
 
     assert config.warnings == (
-        "p.csv:1: the column 'max_bugdet' is only carried to the handout: name it max_budget if that is what is meant",
+        "p.csv:1: the column 'max_bugdet' is only carried to the handout: did you mean max_budget, which is here too?",
         "p.csv:1: the column 'e-mail' is only carried to the handout: name it email if that is what is meant",
+        "p.csv:1: the column 'emial' is only carried to the handout: name it email if that is what is meant",
     )
 
 
@@ -361,8 +362,8 @@ WORKSHOPS = {
         ["34: workshops.w.alias_template: has the unknown placeholder {n}; there are {user} or {workshop}"],
     ),
     "format": (
-        "{count: 1, models: [m], alias_template: '{n:03}'}",
-        ["30: workshops.w.alias_template: has a format in {n}: a placeholder is only a name in braces"],
+        "{count: 1, models: [m], alias_template: '{n:>3}'}",
+        ["30: workshops.w.alias_template: has a format in {n} that is none: a number of three digits is {n:03}"],
     ),
     "brace": (
         "{count: 1, models: [m], user_id_template: '{n'}",

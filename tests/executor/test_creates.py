@@ -211,7 +211,7 @@ def test_an_alias_that_others_took_after_a_lost_answer_leaves_the_record() -> No
         outcome = here.apply()
     assert said(outcome)["a"] == (
         "failed: The connection was reset. When it was sent again: Another key has taken the alias a since the plan "
-        "was made, which belongs to a@example.com. Key with alias 'a' already exists."
+        "was made. Its user_id is a@example.com. Key with alias 'a' already exists."
     )
     assert here.journal.keys[A].status is Status.PENDING
     here.proxy.hang(here.proxy.created[0], 0)
@@ -253,7 +253,7 @@ def test_an_alias_that_somebody_took_since_the_plan() -> None:
     here.proxy.add([theirs])
     outcome = here.apply(current=current)
     assert said(outcome) == {
-        "a": "failed: Another key has taken the alias a since the plan was made, which belongs to a@example.com. Key "
+        "a": "failed: Another key has taken the alias a since the plan was made. Its user_id is a@example.com. Key "
         "with alias 'a' already exists."
     }
     assert [failed.hint for failed in outcome.failed] == ["plan again: vkstate plan"]
@@ -286,3 +286,17 @@ def test_an_error_that_is_not_about_one_key_stops_new_starts() -> None:
     here.check()
     assert said(here.apply()) == {"b": "applied", "c": "applied"}
     here.converged()
+
+
+def test_a_user_id_that_is_the_alias_tells_nothing_of_who_took_it() -> None:
+    here = world()
+
+    def taken(name: str, _: object) -> None:
+        if name == "proxy.create":
+            here.proxy.add([live("a", user_id="a", name="theirs", lineage=None)])
+
+    with failing(here, taken):
+        outcome = here.apply()
+    assert said(outcome)["a"] == (
+        "failed: Another key has taken the alias a since the plan was made. Key with alias 'a' already exists."
+    )

@@ -17,7 +17,7 @@ from vkstate.plan import Action, Reason
 
 A = Alias("a")
 LAG = "Where the proxy runs several workers without Redis, the others may accept a deleted key for up to 60 s."
-STILL_THERE = "failed: LiteLLM answered that a was deleted, and it is still there."
+STILL_THERE = "failed: LiteLLM answered that it deleted a, and the key is still there."
 
 
 class Unreachable(VkstateError):
@@ -37,6 +37,7 @@ def test_a_delete() -> None:
     outcome = here.apply()
     assert (said(outcome), outcome.remaining, outcome.notices) == ({"a": "applied"}, 0, (LAG,))
     assert here.fuse.calls == [
+        "proxy.find",
         "journal.report",
         "proxy.delete",
         "proxy.find",
@@ -76,13 +77,39 @@ def test_the_closing_report_leaves_out_what_is_sensitive() -> None:
     assert here.journal.reports == [(ClosingLine(A, token_of("a"), None, None, 1.25, None, CREATED, ENDS),)]
 
 
+def test_what_is_reported_is_what_was_spent_by_then() -> None:
+    """The plan may have waited for its consent, and its keys have gone on."""
+    here = World().has([recorded("a")], [live("a", spend=1.25)])
+    current = here.plan()
+    here.proxy.add([live("a", spend=2.5)])
+    outcome = here.apply(current=current)
+    assert [[line.spend for line in lines] for lines in here.journal.reports] == [[2.5]]
+    assert outcome.closed == here.journal.reports[0]
+
+
+def test_where_the_spend_cannot_be_read_again_the_plan_counts() -> None:
+    here = World().has([recorded("a")], [live("a", spend=1.25)])
+    with failing(here, fails(Unreachable("Connection refused."), "proxy.find")):
+        outcome = here.apply()
+    assert said(outcome) == {"a": "applied"}
+    assert [line.spend for line in outcome.closed] == [1.25]
+
+
+def test_only_what_is_gone_is_closed() -> None:
+    here = world(*(f"a{number}" for number in range(150)))
+    with failing(here, fails(Refused("No."), "proxy.delete")):
+        outcome = here.apply()
+    assert [line.alias for line in outcome.closed] == [result.change.alias for result in outcome.applied]
+    assert [len(lines) for lines in here.journal.reports] == [150]
+
+
 def test_nothing_is_sent_without_the_report() -> None:
     here = world()
     full = VkstateError("No space left on the device.")
     with failing(here, fails(full, "journal.report")), pytest.raises(VkstateError) as caught:
         here.apply()
     assert caught.value is full
-    assert here.fuse.calls == ["journal.report"]
+    assert here.fuse.calls == ["proxy.find", "journal.report"]
     assert here.journal.keys == {A: recorded("a")}
 
 
@@ -92,7 +119,7 @@ def test_batches_of_a_hundred() -> None:
     outcome = here.apply(parallelism=3)
     assert sorted(map(len, here.proxy.deleted)) == [50, 100, 100]
     assert {token for batch in here.proxy.deleted for token in batch} == {token_of(alias) for alias in aliases}
-    assert here.fuse.calls.count("proxy.find") == 1
+    assert here.fuse.calls.count("proxy.find") == 2, "what they had spent, and whether they are gone"
     assert (len(outcome.applied), outcome.remaining, outcome.complete) == (250, 0, True)
     here.converged()
 
@@ -109,7 +136,7 @@ def test_what_is_still_there_is_not_called_deleted() -> None:
     here = world("a", "b")
     here.proxy.echoes = 2
     outcome = here.apply()
-    assert said(outcome) == {"a": STILL_THERE, "b": STILL_THERE.replace(" a ", " b ")}
+    assert said(outcome) == {"a": STILL_THERE, "b": STILL_THERE.replace(" a,", " b,")}
     assert (outcome.remaining, outcome.notices) == (2, ())
     assert here.journal.keys.keys() == {"a", "b"}
     assert len(here.journal.values) == 2
@@ -155,11 +182,11 @@ def test_an_error_that_is_not_about_one_key_stops_new_starts() -> None:
 
 def test_what_cannot_be_read_back_is_not_called_deleted() -> None:
     here = world("a", "b")
-    with failing(here, fails(Unreachable("Connection refused."), "proxy.find")):
+    with failing(here, fails(Unreachable("Connection refused."), "proxy.find", skip=1)):
         outcome = here.apply()
     words = "failed: The delete of {} was sent, and could not be verified: Connection refused."
     assert said(outcome) == {alias: words.format(alias) for alias in ("a", "b")}
-    assert outcome.remaining is None
+    assert (outcome.remaining, outcome.closed) == (None, ())
     assert here.journal.keys.keys() == {"a", "b"}
     assert [change.reason for change in here.plan().changes] == [Reason.GONE, Reason.GONE]
     here.apply()

@@ -110,9 +110,9 @@ def test_a_pending_key_that_nobody_has_the_value_of_is_replaced() -> None:
 @pytest.mark.parametrize(
     ("echoes", "hook", "words"),
     [
-        (1, None, "LiteLLM answered that a was deleted, and it is still there."),
+        (1, None, "LiteLLM answered that it deleted a, and the key is still there."),
         (0, fails(Refused("No."), "proxy.delete"), "No."),
-        (0, fails(LOST, "proxy.delete"), "LiteLLM answered that a was deleted, and it is still there."),
+        (0, fails(LOST, "proxy.delete"), "LiteLLM answered that it deleted a, and the key is still there."),
     ],
     ids=["echo", "refused", "lost"],
 )

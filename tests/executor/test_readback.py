@@ -42,7 +42,7 @@ def test_a_create_that_was_answered_and_is_not_there_is_sent_once_more() -> None
 def test_a_create_that_is_never_there_stays_pending() -> None:
     here = world("a", "b")
     here.proxy.vanish = {"a": 99}
-    words = "The proxy answered that a was created, but the key cannot be read back. It is recorded as pending."
+    words = "The proxy answered that it created a, but the key cannot be read back. It is recorded as pending."
     assert said(here.apply()) == {"a": f"failed: {words}", "b": "applied"}
     assert [order.alias for order in here.proxy.created] == ["a", "b", "a"]
     assert here.journal.keys[A].status is Status.PENDING
@@ -59,9 +59,10 @@ def test_what_cannot_be_read_back_stays_pending(call: str, error: VkstateError) 
     here.proxy.lists_at_most = 0 if call == "proxy.find" else None
     with failing(here, fails(error, call)):
         outcome = here.apply()
-    words = "was created, but it could not be read back: {} It is recorded as pending."
+    words = "but the key could not be read back: {} It is recorded as pending."
     assert said(outcome) == {
-        alias: f"failed: The proxy answered that {alias} {words.format(error.detail)}" for alias in ("a", "b")
+        alias: f"failed: The proxy answered that it created {alias}, {words.format(error.detail)}"
+        for alias in ("a", "b")
     }
     assert {record.status for record in here.journal.keys.values()} == {Status.PENDING}
     assert len(here.proxy.created) == 2

@@ -95,9 +95,7 @@ def test_a_move_that_is_refused_leaves_everything_as_it_was(error: VkstateError)
 def test_a_move_that_is_answered_and_not_made_is_seen() -> None:
     here = moving()
     here.proxy.deaf = True
-    assert said(here.apply()) == {
-        "b": "failed: LiteLLM answered that b was updated, and still holds the old key_alias."
-    }
+    assert said(here.apply()) == {"b": "failed: LiteLLM answered that it updated b, and still holds the old key_alias."}
     assert set(here.journal.keys) == {"a"}
 
 
@@ -245,7 +243,7 @@ def test_a_mark_that_is_answered_and_not_set_is_seen() -> None:
     here = importing()
     here.proxy.deaf = True
     assert said(here.apply()) == {
-        "a": "failed: LiteLLM answered that a was updated, and still holds the old metadata.vkstate."
+        "a": "failed: LiteLLM answered that it updated a, and still holds the old metadata.vkstate."
     }
 
 
@@ -304,7 +302,7 @@ def test_a_key_without_our_mark_is_forgotten_without_a_request() -> None:
         (fails(NO, "proxy.update"), "You may not."),
         (fails(LOST, "proxy.update"), "It was reset."),
         (fails(UNREACHABLE, "proxy.update"), "Connection refused."),
-        (None, "LiteLLM answered that a was updated, and it carries our mark still."),
+        (None, "LiteLLM answered that it updated a, and the key carries our mark still."),
     ],
 )
 def test_a_key_that_cannot_be_released_stays_ours(hook: Hook | None, detail: str) -> None:
@@ -452,7 +450,7 @@ def test_a_renewal_that_is_refused_leaves_the_end_as_it_was(deaf: bool) -> None:
     here.proxy.deaf = deaf
     with failing(here, *([] if deaf else [fails(NO, "proxy.update")])):
         [result] = here.apply().failed
-    words = "LiteLLM answered that a was updated, and still holds the old duration."
+    words = "LiteLLM answered that it updated a, and still holds the old duration."
     assert result.detail == (words if deaf else "You may not.")
     assert here.journal.keys[Alias("a")].expires_at == PAST
     here.reopen()
@@ -489,7 +487,7 @@ def test_a_renewal_beside_a_change_that_is_not_made_is_kept() -> None:
     here.proxy.rows[token_of("a")] = live("a", {**FULL, "rpm_limit": 1}, expires_at=PAST)
     here.proxy.forced, here.proxy.forces_always = {"rpm_limit": 1}, True
     [failure] = here.apply().failed
-    assert failure.detail == "LiteLLM answered that a was updated, and still holds the old rpm_limit."
+    assert failure.detail == "LiteLLM answered that it updated a, and still holds the old rpm_limit."
     ends = here.proxy.rows[token_of("a")].expires_at
     assert ends is not None
     here.reopen()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -29,7 +30,7 @@ from vkstate.errors import VkstateError
 from vkstate.executor.ports import AliasTaken, AnswerLost, Refused, Sought, UpdateOrder
 from vkstate.expiry import Expiry, Lasting, Never, Until
 from vkstate.keys import Alias, DesiredKey, LiveKey, Origin, RecordedKey, Stamp, Status
-from vkstate.plan import Action
+from vkstate.plan import Action, Cause
 
 A = Alias("a")
 FULL = {**EMPTY_ROW, **SHOWN}
@@ -145,6 +146,29 @@ def test_repairing_an_end_moves_it_to_the_recorded_instant() -> None:
     assert here.proxy.rows[token_of("a")].expires_at == ENDS
 
 
+def test_an_end_that_was_moved_meanwhile_is_left_for_the_next_plan() -> None:
+    here = world(desired("a", max_budget=5))
+    plan = here.plan()
+    later = ENDS + timedelta(days=7)
+    here.proxy.rows[token_of("a")] = live("a", FULL, expires_at=later)
+    assert said(here.apply(current=plan)) == {"a": "applied"}
+    assert here.journal.keys[A].expires_at == ENDS
+    assert [(diff.path, diff.cause) for diff in here.plan().changes[0].diffs] == [("expires_at", Cause.OUTSIDE)]
+    here.apply()
+    here.converged()
+
+
+def test_a_record_that_changes_alone_keeps_its_end() -> None:
+    """What ``state mv`` makes of a key that was renamed by hand, and whose end was moved."""
+    here = world(desired("a", max_budget=5), row=live("a", FULL, max_budget=5, expires_at=NOW))
+    plan = here.plan()
+    [change] = plan.changes
+    assert [diff.path for diff in change.diffs] == ["expires_at", "max_budget"]
+    here.apply(current=replace(plan, changes=(replace(change, diffs=change.diffs[1:]),)))
+    assert (here.journal.keys[A].applied["max_budget"], here.journal.keys[A].expires_at) == (5, ENDS)
+    assert here.proxy.rows[token_of("a")].expires_at == NOW
+
+
 def test_what_has_ended_since_ends_at_once() -> None:
     """Others gave an expired key more time: it is taken back."""
     over = NOW - timedelta(hours=1)
@@ -183,7 +207,7 @@ def test_an_update_that_was_answered_and_not_done_has_failed() -> None:
     here.proxy.forced, here.proxy.forces_always = {"max_budget": 50}, True
     here.proxy.forced_end = timedelta(days=1)
     before = dict(here.journal.keys)
-    assert said(here.apply()) == {"a": "failed: LiteLLM answered that a was updated, and still holds the old duration."}
+    assert said(here.apply()) == {"a": "failed: LiteLLM answered that it updated a, and still holds the old duration."}
     assert here.journal.keys == before
 
 
@@ -203,9 +227,7 @@ def test_what_the_proxy_does_not_take_is_recorded_as_its_default_at_the_first_tr
 def test_a_clearing_that_was_not_done_has_failed() -> None:
     here = world(desired("a"), recorded("a", rpm_limit=5), live("a", FULL, rpm_limit=5))
     here.proxy.forced, here.proxy.forces_always = {"rpm_limit": 5}, True
-    assert said(here.apply()) == {
-        "a": "failed: LiteLLM answered that a was updated, and still holds the old rpm_limit."
-    }
+    assert said(here.apply()) == {"a": "failed: LiteLLM answered that it updated a, and still holds the old rpm_limit."}
 
 
 @pytest.mark.parametrize(
@@ -218,7 +240,7 @@ def test_a_clearing_that_was_not_done_has_failed() -> None:
 def test_a_name_or_stamp_that_was_not_written_has_failed(want: DesiredKey, row: LiveKey, path: str) -> None:
     here = world(want, row=row)
     here.proxy.deaf = True
-    assert said(here.apply()) == {"a": f"failed: LiteLLM answered that a was updated, and still holds the old {path}."}
+    assert said(here.apply()) == {"a": f"failed: LiteLLM answered that it updated a, and still holds the old {path}."}
 
 
 def test_a_drift_that_the_proxy_does_not_give_up_is_recorded_as_its_default() -> None:

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
+import subprocess
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -56,7 +58,32 @@ def test_a_file_that_was_here_is_to_be_brought_back(path: Path) -> None:
         StateFile(path).read()
     assert parts(caught.value) == (
         f"{path} does not exist, though a project was here: {file.backup} holds the version before its last change.",
-        f"bring it back: git restore {path}, or: cp {file.backup} {path}, or {ANEW}",
+        f"bring it back: cp {file.backup} {path}, or {ANEW}",
+    )
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+@pytest.mark.parametrize("kept", [True, False])
+def test_git_may_have_it(path: Path, monkeypatch: pytest.MonkeyPatch, kept: bool) -> None:
+    """As in a clone that somebody has cleaned up."""
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        monkeypatch.delenv(name)
+    file = StateFile(path)
+    file.write(state())
+    again = StateFile(path)
+    again.write(replace(again.read(), serial=9))
+    for command in (["init", "-q"], ["add", path.name]):
+        subprocess.run(["git", *command], cwd=path.parent, check=True)
+    path.unlink()
+    if not kept:
+        shutil.rmtree(file.backup.parent)
+    with pytest.raises(StateMissing) as caught:
+        StateFile(path).read()
+    there = f", and {file.backup} holds the version before its last change" if kept else ""
+    copied = f", or: cp {file.backup} {path}" if kept else ""
+    assert parts(caught.value) == (
+        f"{path} does not exist, though a project was here: git has it{there}.",
+        f"bring it back: git restore {path}{copied}, or {ANEW}",
     )
 
 

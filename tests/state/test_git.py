@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from vkstate.state.git import Standing, StateBehind, inspect, refuse_behind, warnings_of
+from vkstate.state.git import Standing, StateBehind, bringing_back, inspect, refuse_behind, warnings_of
 
 NAME = "vkstate.state.json"
 IDENTITY = ("-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "protocol.file.allow=always")
@@ -384,7 +384,7 @@ def a_git_that_hangs(path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     program.write_text("#!/bin/sh\nexec /bin/sleep 60\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(path))
-    monkeypatch.setattr("vkstate.state.git.PATIENCE", 0.1)
+    monkeypatch.setattr("vkstate.state.git_program.PATIENCE", 0.1)
     return path
 
 
@@ -464,3 +464,31 @@ def test_at_most_three_runs_of_git(two: tuple[Clone, Clone], monkeypatch: pytest
     runs.clear()
     assert ours.seen().behind
     assert len(runs) == 3
+
+
+# -- a file that is gone -----------------------------------------------------------------------------------------------
+
+
+def test_what_is_committed_can_be_brought_back(alone: Clone) -> None:
+    assert bringing_back(alone.state) is None
+    alone.commit("1")
+    alone.state.unlink()
+    assert bringing_back(alone.state) == f"git restore {alone.state}"
+    alone.git("restore", str(alone.state))
+    assert alone.state.read_text() == "1"
+
+
+def test_so_can_what_was_removed_with_git(alone: Clone) -> None:
+    alone.commit("1")
+    alone.git("rm", "-q", str(alone.state))
+    alone.project.mkdir(exist_ok=True)
+    assert bringing_back(alone.state) == f"git checkout HEAD -- {alone.state}"
+    alone.git("checkout", "-q", "HEAD", "--", str(alone.state))
+    assert alone.state.read_text() == "1"
+
+
+def test_where_nothing_is_known_nothing_is_brought_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert bringing_back(tmp_path / NAME) is None
+    assert bringing_back(tmp_path / "nowhere" / NAME) is None
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert bringing_back(tmp_path / NAME) is None

@@ -14,12 +14,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from tests.state.faults import faults
 from tests.state.samples import NOON, clock
 from vkstate.errors import ExitCode
 from vkstate.state.durable import WriteFailed
-from vkstate.state.lock import Holder, LockHeld, LockUnavailable, StateLock
+from vkstate.state.lock import Holder, LockHeld, LockUnavailable, StateLock, holder_of
 
 HOST = socket.gethostname()
 
@@ -63,7 +64,7 @@ def told(lock: StateLock) -> LockHeld:
     with pytest.raises(LockHeld) as caught, lock:
         raise AssertionError("the lock is held by another process")
     assert caught.value.exit_code is ExitCode.LOCKED
-    assert caught.value.hint == "wait for it: vkstate plan --lock-timeout 60s"
+    assert caught.value.hint == "wait for it: run the same command with --lock-timeout 60s"
     return caught.value
 
 
@@ -174,6 +175,19 @@ def test_the_word_of_a_process_that_is_gone(path: Path, word: Path) -> None:
             f"{path} is locked by another process, which left no word about itself yet (the last to do so, ann on "
             f"{HOST} (pid {gone.pid}) since 2026-03-01T12:00:00Z, running vkstate apply, is gone)."
         )
+
+
+def test_who_holds_it_is_seen_without_trying_it(path: Path, word: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert holder_of(path) is None
+    with held_elsewhere(path) as process:
+        monkeypatch.setattr(FileLock, "acquire", lambda *_, **__: pytest.fail("it is not to be taken"))
+        holder = holder_of(path)
+        assert holder is not None
+        assert (holder.pid, holder.host) == (process.pid, HOST)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert word.exists()
+        assert holder_of(path) is None
 
 
 def test_of_another_host_nothing_is_known() -> None:

@@ -13,8 +13,8 @@ from vkstate.errors import VkstateError
 from vkstate.keys import Alias, KeyValue, Token
 from vkstate.state.directory import UnsafeDirectory
 from vkstate.state.durable import WriteFailed
-from vkstate.state.plain_store import ForeignStore, PlainStore, StoreDamaged, StoreTooNew
-from vkstate.state.secret_store import SecretStore
+from vkstate.state.plain_store import PlainStore
+from vkstate.state.secret_store import ForeignStore, SecretStore, StoreDamaged, StoreTooNew
 
 ONE, TWO = Alias("one"), Alias("two")
 

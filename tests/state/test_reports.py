@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -37,9 +38,11 @@ def test_a_report_is_exactly_this(report: ClosingReport, tmp_path: Path) -> None
                 "user_id": f"user{number}@x",
                 "workshop": "ai",
                 "spend": spend,
+                "lifetime_spend": None,
                 "max_budget": 10,
                 "created_at": "2026-03-01T12:00:00Z",
                 "expires_at": None,
+                "replaced": False,
             }
             for number, spend in ((2, 0.2), (10, 0.1))
         ],
@@ -60,6 +63,14 @@ def test_one_run_has_one_report(tmp_path: Path) -> None:
     form = json.loads(report.path.read_text())
     assert [(entry["alias"], entry["spend"]) for entry in form["keys"]] == [("user1", 4), ("user2", 2)]
     assert (form["total_spend"], form["written_at"]) == (6, "2026-03-01T12:01:30Z")
+
+
+def test_figures_are_as_people_add_them(report: ClosingReport) -> None:
+    report.add([replace(line(1, 0.1 + 0.2), lifetime_spend=0.7 + 0.1), line(2, 1e-07), line(3, 1e22)])
+    assert report.path is not None
+    form = json.loads(report.path.read_text())
+    assert [entry["spend"] for entry in form["keys"]] == [0.3, 1e-07, 1e22]
+    assert (form["keys"][0]["lifetime_spend"], form["total_spend"]) == (0.8, 1e22)
 
 
 def test_no_report_is_overwritten(report: ClosingReport, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from vkstate.keys import (
     natural_order,
     retired_alias,
 )
-from vkstate.plan import Action, AttributeDiff, Cause, Change, Plan, Problem, Reason
+from vkstate.plan import Action, AttributeDiff, Cause, Caution, Change, Plan, Problem, Reason
 from vkstate.views.handouts import Handout, HandoutKey
 
 PROXY = "https://litellm.example.com"
@@ -267,7 +267,7 @@ def seen(alias: str, *diffs: AttributeDiff, member: Member | None = None, status
 def plan_of(
     *changes: Change,
     problems: Iterable[Problem] = (),
-    warnings: Iterable[str] = (),
+    warnings: Iterable[Caution] = (),
     unmanaged: int = 0,
     left_out: Iterable[str] = (),
 ) -> Plan:
@@ -323,7 +323,7 @@ def everything() -> Plan:
         ),
         Change(Alias("reaped"), Action.FORGET, Reason.GONE, recorded=recorded("reaped", {"models": ["gpt-4"]})),
         unchanged("quiet", max_budget=5),
-        warnings=["the proxy no longer serves gpt-3.5-turbo, which my-dev-project may use."],
+        warnings=[Caution("the proxy no longer serves gpt-3.5-turbo, which ", (Alias("my-dev-project"),), " may use.")],
         unmanaged=3,
     )
 
@@ -336,7 +336,7 @@ def transitions() -> Plan:
             moved(
                 f"spring-participant{number}",
                 f"autumn-participant{number}",
-                diff("workshop", f"spring/participant{number}", f"autumn/participant{number}"),
+                diff("workshop", f"spring/participant{number}", f"autumn/participant{number}", Cause.MOVED),
                 before=participant(number, "spring"),
                 after=participant(number, "autumn"),
             )
@@ -370,6 +370,48 @@ def accepted() -> Plan:
         seen("returned", status=Status.GONE),
         Change(Alias("reaped"), Action.FORGET, Reason.GONE, recorded=recorded("reaped", {"models": ["gpt-4"]})),
         unmanaged=2,
+    )
+
+
+def occasions() -> Plan:
+    """A plan with a change for every reason that is seldom, and a difference of every cause."""
+    declared: dict[str, Value] = {"models": ["gpt-4"], "duration": "30d", "max_budget": 50}
+    known, old = recorded("known", declared), retiring("cut-short")
+
+    def change(alias: str, action: Action, reason: Reason, *diffs: AttributeDiff) -> Change:
+        """A key that is wanted, recorded and live."""
+        wanted = None if action in (Action.DELETE, Action.FORGET) else desired(alias, declared)
+        return Change(Alias(alias), action, reason, wanted, recorded(alias, declared), live(alias, {}), diffs)
+
+    def absent(alias: str, action: Action, reason: Reason, status: Status = Status.READY) -> Change:
+        """A key that is not on the proxy."""
+        wanted = desired(alias, declared) if action is Action.CREATE else None
+        return Change(Alias(alias), action, reason, wanted, recorded(alias, declared, status=status))
+
+    return plan_of(
+        absent("made-again", Action.CREATE, Reason.NEVER_SENT, Status.PENDING),
+        absent("never-made", Action.FORGET, Reason.NEVER_SENT, Status.PENDING),
+        absent("may-come", Action.NO_OP, Reason.UNSETTLED, Status.PENDING),
+        absent("passed-on", Action.FORGET, Reason.TAKEN_OVER),
+        change("late", Action.DELETE, Reason.LOST_RACE),
+        replace(change("forgotten", Action.ADOPT, Reason.STATE_BEHIND), recorded=None),
+        change("foreign", Action.ADOPT, Reason.TAKEN),
+        change("valueless", Action.REPLACE, Reason.INTERRUPTED),
+        Change(
+            old.alias,
+            Action.UPDATE,
+            Reason.RETIRING,
+            desired(old.alias, declared),
+            old,
+            live(old.alias, {}),
+            (diff("expires_at", "2026-12-01T16:00:00Z", "2026-11-29T17:00:00Z"),),
+        ),
+        seen("seen", diff("max_budget", 50, 999, Cause.OUTSIDE, already_live=True)),
+        *(
+            change(f"of-cause-{number}", Action.UPDATE, Reason.DIFFERS, diff("max_budget", 20, 50, cause))
+            for number, cause in enumerate(Cause, start=1)
+        ),
+        Change(known.alias, Action.NO_OP, Reason.MATCHES, desired("known", declared), known, live("known", {})),
     )
 
 

@@ -98,7 +98,7 @@ NEW_STAMP = Stamp(LINEAGE, "0123456789abcdef").form()
         ),
         (
             update("key", diff("duration", "2026-11-01T00:00:00Z", "30d", Cause.RENEWED)),
-            "expires_at: 2026-11-01T00:00:00Z → 30d from now (renewed)",
+            "expires_at: 2026-11-01T00:00Z → 30d from now (renewed)",
         ),
         (
             seen("key", diff("max_budget", 10, 999, Cause.OUTSIDE, already_live=True)),
@@ -222,3 +222,11 @@ def test_names_cannot_move_the_cursor() -> None:
     texts = [text_of(change) for change in changes]
     texts += [text for change in changes for row in block_rows(change).items() for text in row]
     assert [text for text in texts if not text.isprintable()] == []
+
+
+@pytest.mark.parametrize("status", [Status.GONE, Status.PENDING])
+def test_of_a_key_that_is_not_there_only_the_record_is_renamed(status: Status) -> None:
+    record = recorded("old", {}, status=status)
+    becomes = replace(record, alias=Alias("new"))
+    change = Change(Alias("new"), Action.UPDATE, Reason.MOVED, recorded=record, becomes=becomes)
+    assert reason_texts(change) == ["moved from old", "only the record changes"]

@@ -7,7 +7,7 @@ import pytest
 
 from vkstate.attributes import UNSET, Value
 from vkstate.keys import Alias, Member
-from vkstate.plan import Action, AttributeDiff, Cause, Change, Problem, Reason
+from vkstate.plan import Action, AttributeDiff, Cause, Caution, Change, Problem, Reason
 from vkstate.views.human import problem_lines, render_plan
 from vkstate.views.summary import summary_line, told_problems
 from vkstate.views.values import ANSI
@@ -212,7 +212,7 @@ def test_no_control_character_reaches_the_terminal() -> None:
     plan = plan_of(
         change,
         problems=[Problem(hostile, hostile, Alias(hostile))],
-        warnings=[hostile],
+        warnings=[Caution(hostile, (Alias(hostile),), hostile)],
         left_out=[hostile],
     )
     for verbose in (False, True):
@@ -238,7 +238,7 @@ def test_problems_end_in_a_refusal(golden: Golden) -> None:
         create(participant(26)),
         unchanged("waiting", Reason.UNSETTLED),
         problems=[*taken, *other],
-        warnings=["one thing", "another thing"],
+        warnings=[Caution("one thing"), Caution("another thing")],
         left_out=["project1", "project2", "project3"],
         unmanaged=1250,
     )

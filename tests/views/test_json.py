@@ -10,9 +10,12 @@ import pytest
 from vkstate.attributes import UNSET, Json, Sensitive
 from vkstate.errors import ExitCode, VkstateError
 from vkstate.executor.outcome import Applied, Failed, NotAttempted, Outcome
+from vkstate.executor.ports import ClosingLine
 from vkstate.keys import Alias
-from vkstate.plan import Action, Cause, Change, Plan, Problem, Reason
+from vkstate.plan import Action, Cause, Caution, Change, Plan, Problem, Reason
+from vkstate.spending import totals
 from vkstate.views.json import dumped, error_document, line, outcome_events, plan_document, result_event, summary_event
+from vkstate.views.totals import totals_document
 
 from .samples import (
     GRACE_ENDS,
@@ -132,7 +135,11 @@ def test_a_protection_counts_though_it_is_only_recorded() -> None:
 def test_a_plan_without_changes_counts_what_matches() -> None:
     problem = Problem("It cannot be.", "do otherwise", Alias("key"))
     plan = plan_of(
-        unchanged("quiet", max_budget=1), problems=[problem], warnings=["careful"], unmanaged=7, left_out=["other"]
+        unchanged("quiet", max_budget=1),
+        problems=[problem],
+        warnings=[Caution("careful")],
+        unmanaged=7,
+        left_out=["other"],
     )
     assert plan_document(plan, proxy=PROXY) == {
         "format_version": 1,
@@ -148,6 +155,7 @@ def test_a_plan_without_changes_counts_what_matches() -> None:
         "left_out": ["other"],
         "left_missing": [],
         "retiring": [],
+        "likely_renames": [],
         "exposure": {
             "max_total": 1,
             "max_per_duration": {},
@@ -223,6 +231,7 @@ def test_a_key_without_a_record_is_told_by_its_live_token() -> None:
         "declared": {},
         "applied": None,
         "prevent_destroy": False,
+        "blocked_until": None,
         "becomes": None,
     }
 
@@ -287,6 +296,8 @@ def test_events_are_one_object_a_line_and_end_in_a_summary() -> None:
             "failed": 1,
             "not_attempted": 1,
             "remaining": 1,
+            "report": None,
+            "closed": None,
             "notices": ["A notice."],
         },
     ]
@@ -295,6 +306,18 @@ def test_events_are_one_object_a_line_and_end_in_a_summary() -> None:
     assert [json.loads(event) for event in text.splitlines()] == events
     assert [result_event(result) for result in outcome.results] == events[:-1]
     assert summary_event(outcome, "destroy") == {**events[-1], "command": "destroy"}
+
+
+def test_what_deleted_keys_had_spent_is_told_with_their_report() -> None:
+    gone = [ClosingLine(Alias("a"), token_of("a"), None, "ai", 1.5, 3, None, None)]
+    outcome = Outcome((Applied(delete(participant(1))),), remaining=0, closed=tuple(gone))
+    event = summary_event(outcome, "destroy", "reports/20261128T170000Z.json")
+    assert (event["report"], event["closed"]) == (
+        "reports/20261128T170000Z.json",
+        totals_document(totals(gone)),
+    )
+    unreported = summary_event(outcome, "destroy")
+    assert (unreported["report"], unreported["closed"]) == (None, None)
 
 
 def test_what_is_special_is_counted_among_the_rest() -> None:

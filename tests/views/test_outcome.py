@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from vkstate.executor.outcome import Applied, Failed, NotAttempted, Observer, Outcome, Silent
+from vkstate.executor.ports import ClosingLine
 from vkstate.keys import Alias, Member
 from vkstate.plan import Action, Cause, Change, Reason
 from vkstate.views.outcome import Command, outcome_line, render_outcome
@@ -28,6 +29,7 @@ from .samples import (
     replaced,
     retiring,
     seen,
+    token_of,
     transitions,
     update,
 )
@@ -95,7 +97,9 @@ def test_a_complete_destroy() -> None:
 def test_a_destroy_that_also_forgets() -> None:
     gone = Applied(Change(Alias("gone"), Action.FORGET, Reason.GONE))
     outcome = Outcome((Applied(delete(participant(1))), gone))
-    assert outcome_line(outcome, "destroy") == "Destroy complete! 1 deleted, 1 forgotten."
+    assert outcome_line(outcome, "destroy") == "Destroy complete! 1 deleted, 1 forgotten. 0 of 2 remain."
+    assert outcome_line(Outcome((gone,)), "destroy") == "Destroy complete! 0 deleted, 1 forgotten. 0 of 1 remain."
+    assert outcome_line(Outcome(()), "destroy") == "Destroy complete! 0 deleted."
 
 
 def test_an_incomplete_destroy() -> None:
@@ -109,8 +113,56 @@ def test_an_incomplete_destroy() -> None:
         "Failed:\n"
         "  - ai-workshop-2024-participant2  It is still there.\n"
         "\n"
+        "Still on the proxy: ai-workshop-2024-participant2.\n"
+        "hint: run the same command again: it deletes what is left\n"
+        "\n"
         "Destroy incomplete: 1 deleted; 1 failed, 0 not attempted. 1 of 2 remains.\n"
     )
+
+
+def test_a_destroy_of_which_nobody_could_read_what_became() -> None:
+    outcome = Outcome(
+        tuple(Failed(delete(participant(number)), "The proxy could not be asked.") for number in range(1, 100))
+    )
+    assert render_outcome(outcome, command="destroy") == (
+        "Failed:\n"
+        "  - ai-workshop-2024-participant{1..99}  The proxy could not be asked.\n"
+        "\n"
+        "Not verified as gone: ai-workshop-2024-participant{1..99}.\n"
+        "hint: run the same command again: it deletes what is left\n"
+        "\n"
+        "Destroy incomplete: 0 deleted; 99 failed, 0 not attempted. How many of 99 remain could not be read.\n"
+    )
+
+
+def closed(number: int, spend: float, workshop: str | None = WORKSHOP) -> ClosingLine:
+    """A key that is gone, as it was reported."""
+    return ClosingLine(Alias(f"key{number}"), token_of(f"key{number}"), None, workshop, spend, 50, None, None)
+
+
+def test_what_deleted_keys_had_spent_is_told_by_workshop() -> None:
+    outcome = Outcome(
+        tuple(Applied(delete(participant(number))) for number in range(1, 4)),
+        remaining=0,
+        closed=(closed(1, 12.3), closed(2, 0.0042), closed(3, 50, None)),
+    )
+    assert render_outcome(outcome, command="destroy", report="reports/20261128T170000Z.json") == (
+        "Closing report: reports/20261128T170000Z.json (no secret is in it: commit it)\n"
+        "  WORKSHOP          KEYS     SPENT   BUDGET  SHARE\n"
+        "  ai-workshop-2024     2  $12.3042  $100.00   12 %\n"
+        "  (single keys)        1    $50.00   $50.00  100 %\n"
+        "  in all               3  $62.3042  $150.00   41 %\n"
+        "\n"
+        "Destroy complete! 3 deleted. 0 of 3 remain.\n"
+    )
+    assert render_outcome(outcome, command="destroy") == "Destroy complete! 3 deleted. 0 of 3 remain.\n"
+
+
+def test_a_report_of_what_was_not_deleted_after_all() -> None:
+    outcome = Outcome((Failed(update("key"), "No."),))
+    text = render_outcome(outcome, report="reports/20261128T170000Z.json")
+    assert text.splitlines()[3] == "Closing report: reports/20261128T170000Z.json (no secret is in it: commit it)"
+    assert text.splitlines()[4] == ""
 
 
 def test_a_note_is_shown_though_all_went_well() -> None:
@@ -220,6 +272,8 @@ def test_what_failed_of_a_replacement_says_nothing_of_the_old_value() -> None:
         ),
         ("import", [imported("a"), imported("b"), imported("c")], "Import complete! 3 imported."),
         ("import", [], "Import complete! 0 imported."),
+        ("move", [moved("a", "b"), moved("c", "d")], "Move complete! 2 moved."),
+        ("release", [released("a"), released("b")], "Release complete! 2 released."),
         (
             "refresh",
             [seen("a"), seen("b"), seen("c"), left_missing("d")],

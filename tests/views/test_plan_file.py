@@ -48,7 +48,7 @@ OPTIONS = PlanOptions(
     excludes=("ws-bob",),
     allow_deletes=8,
     replace=("ws-*",),
-    grace=86_400,
+    grace="24h",
     renew=("expired",),
     adopt_replaced=True,
 )
@@ -103,7 +103,7 @@ options = st.builds(
     excludes=globs,
     allow_deletes=st.none() | st.integers(0, 500),
     replace=globs,
-    grace=st.none() | st.integers(1, 10**9),
+    grace=st.none() | st.integers(1, 36_500).map("{}d".format),
     renew=globs,
     adopt_replaced=st.booleans(),
     refresh_only=st.booleans(),
@@ -144,7 +144,7 @@ def test_what_apply_must_be_told_to_plan_alike() -> None:
     assert PlanOptions().arguments == ()
     assert OPTIONS.arguments == (
         *("--target", "ws-*", "--target", "workshop:ws/ann", "--exclude", "ws-bob", "--replace", "ws-*"),
-        *("--renew", "expired", "--grace", "86400s", "--allow-deletes", "8", "--adopt-replaced"),
+        *("--renew", "expired", "--grace", "24h", "--allow-deletes", "8", "--adopt-replaced"),
     )
     assert PlanOptions(destroy=True, refresh_only=True).arguments == (), "the mode says it"
 

@@ -4,8 +4,12 @@ import io
 import re
 import subprocess
 import sys
+import threading
 
-from vkstate.executor.outcome import Applied, Failed, Observer
+import pytest
+
+from vkstate.executor.outcome import Applied, Failed, NotAttempted, Observer
+from vkstate.litellm.client import Watch
 from vkstate.views.progress import Bar, Lines
 
 from .samples import update
@@ -71,6 +75,143 @@ def test_an_answer_counts_once_and_its_result_not_again() -> None:
     clock.seconds += 1
     observer.finished(Applied(update("key")))
     assert stream.getvalue().splitlines()[1:] == ["1 of 2, 1.0 a second, 1 s left", "1 of 2, 0.5 a second, 2 s left"]
+
+
+def test_a_phase_counts_anew_and_the_end_counts_all() -> None:
+    clock, stream = Clock(), io.StringIO()
+    observer: Observer = Lines(stream, clock=clock, every=2)
+    changes = [update(f"key{number}") for number in range(4)]
+    observer.started(4)
+    observer.phase("sending")
+    clock.seconds += 2
+    observer.answered(changes)
+    observer.phase("reading back")
+    clock.seconds += 2
+    observer.finished(Applied(changes[0]))
+    observer.finished(Applied(changes[1]))
+    clock.seconds += 2
+    observer.finished(Applied(changes[2]))
+    observer.finished(Applied(changes[3]))
+    clock.seconds += 2
+    observer.ended()
+    assert stream.getvalue().splitlines() == [
+        "4 changes to make",
+        "sending",
+        "4 of 4, 2.0 a second",
+        "reading back",
+        "1 of 4, 0.5 a second, 6 s left",
+        "3 of 4, 0.8 a second, 1 s left",
+        "4 of 4, 0.5 a second",
+    ]
+
+
+def test_what_was_not_attempted_is_not_done() -> None:
+    """After Ctrl-C, or once the proxy is gone."""
+    clock, stream = Clock(), io.StringIO()
+    observer: Observer = Lines(stream, clock=clock, every=1)
+    observer.started(10)
+    observer.phase("sending")
+    clock.seconds += 1
+    observer.finished(Applied(update("key0")))
+    observer.finished(Failed(update("key1"), "The connection was lost."))
+    for number in range(2, 10):
+        observer.finished(NotAttempted(update(f"key{number}"), "The run was interrupted before it."))
+    observer.ended()
+    assert stream.getvalue().splitlines() == [
+        "10 changes to make",
+        "sending",
+        "1 of 10, 1.0 a second, 9 s left",
+        "2 of 10, 1 failed, 8 not attempted, 2.0 a second",
+    ]
+
+
+def test_reading_is_told_once_it_takes_long() -> None:
+    clock, stream = Clock(), io.StringIO()
+    lines = Lines(stream, clock=clock)
+    watch: Watch = lines
+    watch.expect(200)
+    for _ in range(11):
+        clock.seconds += 0.5
+        watch.request_answered()
+    watch.expect(4)
+    clock.seconds += 5
+    watch.request_answered()
+    lines.ended()
+    assert stream.getvalue().splitlines() == [
+        "reading: 10 of 200 requests, 2.0 a second, 1 min 35 s left",
+        "reading: 12 of 204 requests, 1.1 a second, 2 min 48 s left",
+    ]
+
+
+@pytest.mark.parametrize("kind", [Lines, Bar])
+def test_of_reading_that_is_soon_over_nothing_is_said(kind: type[Lines | Bar]) -> None:
+    clock, stream = Clock(), io.StringIO()
+    shown = kind(stream, clock=clock)
+    shown.expect(2)
+    clock.seconds += 0.9
+    shown.request_answered()
+    shown.request_answered()
+    shown.ended()
+    assert stream.getvalue() == ""
+
+
+def test_of_a_single_request_that_takes_long_there_is_nothing_to_count() -> None:
+    clock, stream = Clock(), io.StringIO()
+    lines = Lines(stream, clock=clock)
+    clock.seconds += lines.patience
+    lines.still_reading()
+    lines.ended()
+    assert stream.getvalue() == "reading\n"
+
+    stream = io.StringIO()
+    bar = Bar(stream, clock=clock, width=80, colour=False)
+    clock.seconds += bar.patience
+    bar.still_reading()
+    bar.ended()
+    assert re.fullmatch(r"reading [━ ]+ 0/\?", drawn(stream.getvalue())[-1])
+
+
+def test_a_bar_of_reading() -> None:
+    clock, stream = Clock(), io.StringIO()
+    bar = Bar(stream, clock=clock, width=80, colour=False)
+    bar.expect(10)
+    for _ in range(4):
+        clock.seconds += 0.5
+        bar.request_answered()
+    bar.ended()
+    assert drawn(stream.getvalue())[-1] == ("reading " + "━" * 16 + " " * 26 + "4/10 2.0 a second, 3 s left")
+
+
+def test_requests_are_told_beside_the_changes_that_they_are_about() -> None:
+    clock, stream = Clock(), io.StringIO()
+    lines = Lines(stream, clock=clock, every=1)
+    lines.started(300)
+    lines.phase("reading back")
+    lines.expect(3)
+    clock.seconds += 1
+    lines.request_answered()
+    lines.request_answered()
+    clock.seconds += 1
+    lines.request_answered()
+    assert stream.getvalue().splitlines()[2:] == ["0 of 300, 1 of 3 requests", "0 of 300"]
+
+
+def test_many_threads_may_tell_at_once() -> None:
+    stream = io.StringIO()
+    lines = Lines(stream, every=0)
+    lines.expect(800)
+
+    def answer() -> None:
+        for _ in range(100):
+            lines.request_answered()
+
+    threads = [threading.Thread(target=answer) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    lines.ended()
+    assert stream.getvalue().splitlines()[-1].startswith("reading: 800 of 800 requests")
 
 
 def test_long_waits_are_told_in_minutes() -> None:

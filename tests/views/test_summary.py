@@ -1,18 +1,22 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from tests.golden import GOLDEN
 from vkstate.keys import Alias, Member
-from vkstate.plan import Action, Cause, Change, Plan, Problem, Reason
+from vkstate.plan import Action, Cause, Caution, Change, Plan, Problem, Reason
 from vkstate.views.human import render_plan
+from vkstate.views.json import dumped, plan_document
 from vkstate.views.summary import (
     Kind,
     Mode,
     ToldProblem,
+    cautions,
     has_moved,
     is_renewed,
     kind_of,
@@ -35,6 +39,7 @@ from .samples import (
     imported,
     left_missing,
     moved,
+    occasions,
     participant,
     plan_of,
     recorded,
@@ -137,20 +142,53 @@ def test_which_changes_move_and_which_renew() -> None:
 
 
 @pytest.mark.parametrize(
-    ("plan", "shown"),
+    ("plan", "mode", "shown"),
     [
-        (plan_of(update("a", diff("max_budget", 1, 2))), FINGERPRINT),
-        (plan_of(unchanged("a")), None),
-        (plan_of(update("a"), problems=[Problem("No.", "mend it")]), None),
+        (plan_of(update("a", diff("max_budget", 1, 2))), "apply", FINGERPRINT),
+        (plan_of(update("a", diff("max_budget", 1, 2))), "refresh", FINGERPRINT),
+        (plan_of(update("a", diff("max_budget", 1, 2))), "destroy", None),
+        (plan_of(update("a", diff("max_budget", 1, 2))), "import", None),
+        (plan_of(unchanged("a")), "apply", None),
+        (plan_of(update("a"), problems=[Problem("No.", "mend it")]), "apply", None),
     ],
 )
 def test_a_fingerprint_is_shown_of_a_plan_that_can_be_applied_and_changes_anything(
-    plan: Plan, shown: str | None
+    plan: Plan, mode: Mode, shown: str | None
 ) -> None:
-    assert shown_fingerprint(plan, FINGERPRINT) == shown
-    assert shown_fingerprint(plan, None) is None
-    told = [line for line in render_plan(plan, proxy=PROXY, fingerprint=FINGERPRINT).splitlines() if "inger" in line]
-    assert told == ([] if shown is None else [f"Fingerprint: {FINGERPRINT}"])
+    assert shown_fingerprint(plan, FINGERPRINT, mode) == shown
+    assert shown_fingerprint(plan, None, mode) is None
+    text = render_plan(plan, proxy=PROXY, mode=mode, fingerprint=FINGERPRINT)
+    assert [line for line in text.splitlines() if FINGERPRINT in line] == ([f"Fingerprint: {shown}"] if shown else [])
+    assert plan_document(plan, proxy=PROXY, mode=mode, fingerprint=FINGERPRINT)["fingerprint"] == shown
+
+
+def test_with_options_the_whole_command_is_shown() -> None:
+    plan = plan_of(update("a", diff("max_budget", 1, 2)))
+    arguments = ("--target", "a*", "--grace", "1h")
+    text = render_plan(plan, proxy=PROXY, fingerprint=FINGERPRINT, arguments=arguments)
+    command = f"vkstate apply --target 'a*' --grace 1h --expect {FINGERPRINT}"
+    assert text.splitlines()[-2:] == [f"Fingerprint: {FINGERPRINT}", f"To apply this very plan: {command}"]
+    text = render_plan(plan, proxy=PROXY, mode="refresh", fingerprint=FINGERPRINT, arguments=())
+    assert text.splitlines()[-1] == f"To apply this very plan: vkstate apply --refresh-only --expect {FINGERPRINT}"
+    assert render_plan(plan, proxy=PROXY, fingerprint=FINGERPRINT, arguments=()).endswith(
+        f"Fingerprint: {FINGERPRINT}\n"
+    )
+
+
+def test_a_warning_names_its_keys_in_groups() -> None:
+    plan = plan_of(
+        *(create(participant(number)) for number in range(1, 4)),
+        warnings=[
+            Caution("here: ", tuple(Alias(f"{WORKSHOP}-participant{number}") for number in range(1, 4)), "."),
+            Caution("all is lost."),
+        ],
+    )
+    assert cautions(plan) == (f"here: {WORKSHOP}-participant{{1..3}}.", "all is lost.")
+
+
+def test_a_refresh_that_accepts_nothing_does_not_say_that_all_is_well() -> None:
+    plan = plan_of(unchanged("a"), warnings=[Caution("renamed: ", (Alias("a"),), ".")])
+    assert summary_line(plan, mode="refresh") == "No changes that the state could accept."
 
 
 def test_a_plan_with_problems_is_refused_in_a_sentence() -> None:
@@ -222,3 +260,27 @@ def test_members_that_object_alike_are_told_together() -> None:
         ),
     )
     assert told_problems(problems[:1], known)[0].detail == problems[0].detail
+
+
+# -- nothing is left to the imagination --------------------------------------------------------------------------------
+
+
+def test_every_occasion(golden: Golden) -> None:
+    golden("plan_occasions.txt", render_plan(occasions(), proxy=PROXY))
+    golden("plan_occasions.json", dumped(plan_document(occasions(), proxy=PROXY)))
+
+
+def test_every_action_reason_and_cause_is_shown_somewhere() -> None:
+    """Of keys that nothing is done about, people are told why, unless all is as it should be."""
+    changes = [
+        change
+        for path in (GOLDEN / "views").glob("plan*.json")
+        for change in json.loads(path.read_text(encoding="utf-8")).get("changes", [])
+    ]
+    texts = [path.read_text(encoding="utf-8") for path in (GOLDEN / "views").glob("plan*.txt")]
+    untold = {Reason.MATCHES, Reason.UNSETTLED}
+    assert {change["action"] for change in changes} == {str(action) for action in Action} - {"no-op"}
+    assert {change["reason"] for change in changes} == {str(reason) for reason in Reason} - {*map(str, untold)}
+    assert {diff["cause"] for change in changes for diff in change["diffs"]} == {str(cause) for cause in Cause}
+    told = {cause: [text for text in texts if f"({cause})" in text] for cause in (*Cause, Reason.UNSETTLED)}
+    assert [cause for cause, where in told.items() if not where] == []

@@ -9,9 +9,11 @@ SHORTEST: Final = 2
 LONGEST: Final = 230
 _STRANGE: Final = re.compile(r"[^A-Za-z0-9_./@-]")
 _RULE: Final = (
-    f"an alias has {SHORTEST} to {LONGEST} of A-Z a-z 0-9 _ . / @ -, begins and ends with a letter or digit, and does "
-    "not hold ../"
+    f"an alias has {SHORTEST} to {LONGEST} of A-Z a-z 0-9 _ . / @ -, begins and ends with a letter or digit, and "
+    "neither holds ../ nor ends as the alias of a replaced key does, in .retired- and 8 hexadecimal digits"
 )
+_RETIRED: Final = re.compile(r"\.retired-[0-9a-f]{8}\Z")
+"""How the alias of a replaced key ends, see :func:`vkstate.keys.retired_alias`."""
 _EDGES: Final = re.compile(r"[A-Za-z0-9](?:.*[A-Za-z0-9])?", re.DOTALL)
 
 
@@ -38,4 +40,8 @@ def _reason(alias: str) -> str | None:
         return "is no alias, since it does not begin and end with a letter or digit"
     if "../" in alias:
         return "is no alias, since it holds ../"
+    if _RETIRED.search(alias):
+        return (
+            "is no alias for a new key: it ends as that of a replaced one does, in .retired- and 8 hexadecimal digits"
+        )
     return None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from vkstate.age import Recipient
 from vkstate.config.master_key import DEFAULT_SOURCE, MasterKeySource
 from vkstate.keys import DesiredKey
 from vkstate.options import Move, Removed
@@ -36,6 +37,14 @@ class ProxySettings:
 
 
 @dataclass(frozen=True)
+class SecretsSettings:
+    """Where key values are kept. ``recipients`` may read those of an ``age`` store; a ``plain`` one has none."""
+
+    store: Literal["plain", "age"] = "plain"
+    recipients: tuple[Recipient, ...] = ()
+
+
+@dataclass(frozen=True)
 class Config:
     """What a config asks for. ``keys`` are in natural order; relative paths start at ``directory``.
 
@@ -55,3 +64,4 @@ class Config:
     imports: tuple[str, ...] = ()
     safety: Limits = USUAL
     environment: frozenset[str] = frozenset()
+    secrets: SecretsSettings = SecretsSettings()

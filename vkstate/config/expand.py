@@ -9,6 +9,7 @@ from typing import Final
 
 from vkstate.attributes import Value
 from vkstate.config.aliases import alias_problem
+from vkstate.config.hours import ALWAYS, Hours
 from vkstate.config.layers import NOTHING, Layer, check, layer_of, life_of
 from vkstate.config.places import Problems, Where
 from vkstate.config.schema.attributes import KeyAttributes
@@ -36,7 +37,8 @@ class Claim:
 class Expansion:
     """Collects the desired keys of one config, and the problems on the way.
 
-    ``imported`` are the texts that ``import`` names: aliases that stand there may have any form. ``defaults`` is None
+    ``imported`` are the texts that ``import`` names: aliases that stand there may have any form. ``leaving`` are those
+    that ``moved`` leads away from: a spare that stands there is somebody's. ``defaults`` is None
     where they are not valid: then nothing is said of what a key lacks. ``complete`` says that every alias that was
     meant is among the claims.
     """
@@ -45,6 +47,7 @@ class Expansion:
     problems: Problems
     warnings: list[str]
     imported: frozenset[str] = frozenset()
+    leaving: frozenset[str] = frozenset()
     defaults: Layer | None = NOTHING
     complete: bool = True
     claims: dict[str, Claim] = field(default_factory=dict)
@@ -109,6 +112,7 @@ class Expansion:
         where: Where,
         member: Member | None = None,
         details: Mapping[str, str] | None = None,
+        hours: Hours = ALWAYS,
     ) -> None:
         """Add a desired key; its alias has been claimed."""
         self._keys[alias] = DesiredKey(
@@ -120,4 +124,6 @@ class Expansion:
             layer.life.ignore_changes or frozenset(),
             details or {},
             layer.life.on_missing or OnMissing.RECREATE,
+            hours.starts_at,
+            hours.ends_at,
         )

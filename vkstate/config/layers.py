@@ -152,6 +152,8 @@ def _contradictions(layer: Layer) -> Iterator[tuple[str, str]]:
         yield "rotation_interval", "needs auto_rotate: true beside it: LiteLLM drops one without the other"
     if _plain(values.get("key_type")) not in (None, "default") and _plain(values.get("allowed_routes")):
         yield "allowed_routes", "cannot stand beside key_type, which sets the routes itself: keep one of them"
+    if _plain(values.get("soft_budget")) is not None and _plain(values.get("budget_id")) is not None:
+        yield "soft_budget", "cannot stand beside budget_id: LiteLLM makes a budget for it in place of that one"
     for name in sorted(_FOLDED):
         if name in values and f"metadata.{name}" in values:
             yield f"metadata.{name}", f"is declared twice: LiteLLM keeps {name} under metadata too; keep one of them"

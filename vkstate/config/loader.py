@@ -11,12 +11,13 @@ from vkstate.config.expand import Expansion
 from vkstate.config.imports import import_targets, read_imports
 from vkstate.config.interpolation import Noted, Scope
 from vkstate.config.master_key import variables_of
-from vkstate.config.moved import moves_of
+from vkstate.config.moved import moves_of, sources_of
 from vkstate.config.places import ConfigError, Located, Problems, Where
 from vkstate.config.proxy import MASTER_KEY_PATH, proxy_settings
 from vkstate.config.raw import Raw, RawMapping, RawScalar
 from vkstate.config.removed import removed_of
 from vkstate.config.schema.transitions import Safety
+from vkstate.config.secret_store import secrets_settings
 from vkstate.config.sentences import SECTIONS, unknown_field, validated
 from vkstate.config.source import parse, read_text
 from vkstate.config.tree import Node, TreeBuilder
@@ -52,12 +53,14 @@ def load(path: Path, *, variables: Mapping[str, str], environ: Mapping[str, str]
     warnings: list[str] = []
     proxy = _proxy(root, path.parent, problems, warnings)
     asked = read_imports(root.children.get("import"), problems)
-    expansion = Expansion(path.parent, problems, warnings, frozenset(asked))
+    moved = root.children.get("moved")
+    expansion = Expansion(path.parent, problems, warnings, frozenset(asked), sources_of(moved))
     _expand(root, expansion)
     imports = import_targets(asked, expansion)
-    moves = moves_of(root.children.get("moved"), root.children.get("workshops"), expansion)
+    moves = moves_of(moved, root.children.get("workshops"), expansion)
     removed = removed_of(root.children.get("removed"), expansion)
     limits = _limits(root.children.get("safety"), problems)
+    secrets = secrets_settings(root.children.get("secrets"), problems)
     problems.raise_if_any()
     assert proxy is not None  # noqa: S101 - a section that is not valid is a problem
     return Config(
@@ -71,11 +74,30 @@ def load(path: Path, *, variables: Mapping[str, str], environ: Mapping[str, str]
         imports,
         limits,
         seen.names | variables_of(proxy.master_key),
+        secrets,
     )
 
 
 def _start(raw: Raw | None, file: str) -> Where:
     return Where(file, raw.line, raw.column) if raw else Where(file, 1, 1)
+
+
+def written_names(
+    path: Path, section: str, *, variables: Mapping[str, str], environ: Mapping[str, str], text: str
+) -> Mapping[str, str]:
+    """What the names in a section are written as, by what they come to: ``${var.event}`` under ``ai-workshop``.
+
+    :param text: what the file holds: a config that can be loaded.
+    """
+    problems = Problems(str(path))
+    raw = parse(text.removeprefix("\ufeff"), problems.file)
+    if not isinstance(raw, RawMapping):
+        return {}
+    where = Where(problems.file)
+    filled = _tree(raw, variables, environ, problems).children.get(section) or Node(None, where)
+    written = TreeBuilder(problems, None).build(raw, where).children.get(section) or Node(None, where)
+    by_place = {(child.where.line, child.where.column): name for name, child in written.named()}
+    return {name: by_place[child.where.line, child.where.column] for name, child in filled.named()}
 
 
 def _not_a_config(raw: Raw | None) -> str:

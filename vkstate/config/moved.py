@@ -54,6 +54,12 @@ def moves_of(node: Node | None, workshops: Node | None, expansion: Expansion) ->
     return tuple(moves)
 
 
+def sources_of(node: Node | None) -> frozenset[str]:
+    """What ``moved`` leads away from, as far as it can be told before the keys are known."""
+    sources = (item.children.get("from") for item in node.children.values()) if node else ()
+    return frozenset(source.text for source in sources if source and not source.broken and source.text)
+
+
 def _sides_agree(entry: _Entry, expansion: Expansion) -> bool:
     """Whether both sides are keys, or both workshops, and not the same; a glob is worth a warning."""
     source, target = entry.source, entry.target

@@ -15,7 +15,10 @@ WIDTH: Final = 120
 _LONGEST_NAME: Final = 1000
 """YAML finds the colon behind a name only within 1024 characters; a longer one is marked as a name."""
 
-_PLAIN: Final = re.compile(r"[A-Za-z_/][A-Za-z0-9_./@-]*|[0-9]+[a-z]+")
+_PLAIN: Final = re.compile(
+    r"[A-Za-z_/][A-Za-z0-9_./@-]*|[0-9]+[a-z]+"
+    r"|[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}(\.[0-9]{3})?(Z|[+-][0-9]{2}:[0-9]{2})"  # an instant
+)
 _FLAG_ELSEWHERE: Final = frozenset({"y", "n", "yes", "no", "on", "off"})
 _ESCAPES: Final = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
@@ -52,7 +55,7 @@ def entry(name: str, value: Mapping[str, Json], column: int, step: int) -> Itera
         return
     yield _named(name, column)
     for field, inner in value.items():
-        yield from _field(field, inner, column + step, step)
+        yield from field_lines(field, inner, column + step, step)
 
 
 def item(value: Json, column: int) -> str:
@@ -60,7 +63,8 @@ def item(value: Json, column: int) -> str:
     return f"{' ' * column}- {written(value)}"
 
 
-def _field(name: str, value: Json, column: int, step: int) -> Iterator[str]:
+def field_lines(name: str, value: Json, column: int, step: int) -> Iterator[str]:
+    """The lines of a field and its value; with indentation. Within what is given, a line ends as in :func:`entry`."""
     one_line = f"{_named(name, column)} {written(value)}"
     if not value or not isinstance(value, list | dict) or len(one_line) <= WIDTH:
         yield one_line
@@ -84,7 +88,7 @@ def _name(name: str) -> str:
 
 
 def _text(text: str) -> str:
-    """A text, in quotes unless it is a plain word to every reader of YAML."""
+    """A text, in quotes unless it is a plain word to every reader of YAML 1.2, and no flag to an older one."""
     if _PLAIN.fullmatch(text) and text.casefold() not in _FLAG_ELSEWHERE and isinstance(resolve(text), str):
         return text
     return f'"{"".join(map(_character, text))}"'

@@ -15,6 +15,7 @@ from vkstate.config.schema.attributes import Lifecycle
 from vkstate.config.schema.base import CUSTOM, Strict, fields_of
 from vkstate.config.schema.document import Document
 from vkstate.config.schema.proxy import MasterKeyPlace, Proxy
+from vkstate.config.schema.secret_store import Secrets
 from vkstate.config.schema.transitions import Safety
 from vkstate.config.schema.workshops import Workshop
 from vkstate.config.tree import Node
@@ -42,6 +43,7 @@ _HOMES: Final = (
     ("to proxy.master_key", MasterKeyPlace),
     ("under lifecycle", Lifecycle),
     ("under safety", Safety),
+    ("under secrets", Secrets),
 )
 _ELSEWHERE: Final = {
     "key_alias": "the alias of a key is the name of its entry under keys",

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from vkstate.age import is_secret_key
 from vkstate.attributes import Json
 from vkstate.config.interpolation import EnvironmentRef, Filled, Part, Scope, VariableRef, fill, is_literal, parts_of
 from vkstate.config.places import ConfigError, Located, Problems, Where, child_path, looks_like_key
@@ -20,6 +21,11 @@ from vkstate.config.scalars import Scalar, resolve
 LOOKS_LIKE_KEY: Final = (
     "this looks like a key value, and none may stand in a config: revoke it if anybody else has seen it, and write "
     "${env.NAME} where a secret is needed"
+)
+
+PRIVATE_KEY: Final = (
+    "a secret key stands here, of age or of ssh, and none may stand in a config: whoever has seen it can read what is "
+    "encrypted to it. Make a new pair; under secrets.recipients belongs its public half, which age-keygen prints"
 )
 
 _YAML_TAG: Final = "tag:yaml.org,2002:"
@@ -119,6 +125,8 @@ class TreeBuilder:
         written_alias = _ALIAS_PLACE.fullmatch(where.path) is not None and is_literal(raw.text)
         if looks_like_key(raw.text) and not written_alias:
             return self._broken(where, LOOKS_LIKE_KEY)
+        if is_secret_key(raw.text):
+            return self._broken(where, PRIVATE_KEY)
         filled = self._fill(raw.text, where)
         if filled.broken:
             return Node(None, where, broken=True, tainted=filled.tainted)

@@ -262,14 +262,14 @@ def _desired(change: Change) -> DesiredKey:
 
 def _unseen(alias: Alias) -> VkstateError:
     return AnswerLost(
-        f"The proxy answered that {alias} was created, but the key cannot be read back. It is recorded as pending.",
+        f"The proxy answered that it created {alias}, but the key cannot be read back. It is recorded as pending.",
         hint="run vkstate apply again: it settles what is pending",
     )
 
 
 def _unread(alias: Alias, error: VkstateError) -> VkstateError:
     return AnswerLost(
-        f"The proxy answered that {alias} was created, but it could not be read back: {error.detail} It is recorded as "
-        "pending.",
+        f"The proxy answered that it created {alias}, but the key could not be read back: {error.detail} It is "
+        "recorded as pending.",
         hint="run vkstate apply again: it settles what is pending",
     )

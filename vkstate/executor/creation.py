@@ -112,9 +112,10 @@ def _remove_valueless(proxy: Proxy, order: CreateOrder) -> bool:
 
 def _whose(proxy: Proxy, order: CreateOrder, error: AliasTaken) -> Refused:
     rows = proxy.find_alias(order.alias)
-    owner = next((str(row.attributes["user_id"]) for row in rows if row.attributes.get("user_id")), None)
-    whose = f", which belongs to {owner}" if owner else ""
+    owners = (str(row.attributes["user_id"]) for row in rows if row.attributes.get("user_id"))
+    owner = next((owner for owner in owners if owner != order.alias), None)  # the alias itself tells nothing more
+    whose = f" Its user_id is {owner}." if owner else ""
     return AliasTaken(
-        f"Another key has taken the alias {order.alias} since the plan was made{whose}. {error.detail}",
+        f"Another key has taken the alias {order.alias} since the plan was made.{whose} {error.detail}",
         hint="plan again: vkstate plan",
     )

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Final, Protocol
 
 from vkstate.errors import VkstateError
 from vkstate.executor.ledger import Ledger
 from vkstate.executor.orders import closing_line
 from vkstate.executor.pool import Effect, Pool, Task
-from vkstate.executor.ports import AnswerLost, Journal, Proxy, Refused, Sought
+from vkstate.executor.ports import AnswerLost, ClosingLine, Journal, Proxy, Refused, Sought
 from vkstate.keys import Alias, LiveKey, Token
 from vkstate.plan import Change
 
@@ -77,16 +78,31 @@ class Deletes:
         self._sent: dict[Token, Change] = {}
         self._skipped = 0
         self._errors: dict[Token, VkstateError] = {}
+        self._lines: dict[Token, ClosingLine] = {}
+        self._gone: list[Token] = []
+
+    @property
+    def closed(self) -> tuple[ClosingLine, ...]:
+        """The keys that are verified gone, as they were reported."""
+        return tuple(self._lines[token] for token in self._gone if token in self._lines)
 
     def report(self, changes: Sequence[Change]) -> None:
-        """Keep the final spend of every key that is about to go; nothing is deleted before this is durable."""
-        lines = [
-            closing_line(change.alias, change.live.token, change.live, change.recorded)
-            for change in changes
-            if change.live
-        ]
-        if lines:
-            self._journal.report(lines)
+        """Keep the final spend of every key that is about to go; nothing is deleted before this is durable.
+
+        It is read now, since the plan may have waited long for its consent; where it cannot be, the plan's counts.
+        """
+        planned = {change.live.token: (change, change.live) for change in changes if change.live}
+        if not planned:
+            return
+        now: Mapping[Token, LiveKey] = {}
+        with suppress(VkstateError):
+            now = self._proxy.find([_sought(change) for change, _ in planned.values()])
+        lines = {
+            token: closing_line(change.alias, _with_spend_of(now.get(token, live), live), change.recorded)
+            for token, (change, live) in planned.items()
+        }
+        self._journal.report(tuple(lines.values()))
+        self._lines |= lines
 
     def tasks(self, changes: Sequence[Change]) -> Iterator[Task]:
         """The requests, in batches."""
@@ -96,6 +112,7 @@ class Deletes:
     def verify(self, pool: Pool) -> None:
         """Read back what was sent, send once more what is still there, and record what is gone."""
         if not self._sent:
+            self.remaining = self._skipped or None
             return
         try:
             left = self._settle(list(self._sent.values()))
@@ -122,7 +139,8 @@ class Deletes:
         with suppress(AnswerLost):
             self._proxy.delete([sought.token])
         if self._proxy.find([sought]):
-            raise Refused(f"LiteLLM answered that {change.alias} was deleted, and it is still there.")
+            raise Refused(f"LiteLLM answered that it deleted {change.alias}, and the key is still there.")
+        self._gone.append(sought.token)
 
     def _batch(self, changes: tuple[Change, ...]) -> Task:
         tokens = [_sought(change).token for change in changes]
@@ -161,6 +179,7 @@ class Deletes:
         gone = [change for change in changes if _sought(change).token not in live]
         for change in gone:
             self._ended.add(change.alias)
+            self._gone.append(_sought(change).token)
             self._endings.gone(change)
         if gone:
             self.say_lag()
@@ -175,7 +194,11 @@ class Deletes:
 
     def _why_left(self, change: Change) -> VkstateError:
         error = self._errors.get(_sought(change).token)
-        return error or Refused(f"LiteLLM answered that {change.alias} was deleted, and it is still there.")
+        return error or Refused(f"LiteLLM answered that it deleted {change.alias}, and the key is still there.")
+
+
+def _with_spend_of(now: LiveKey, planned: LiveKey) -> LiveKey:
+    return replace(planned, spend=now.spend, lifetime_spend=now.lifetime_spend)
 
 
 def _sought(change: Change) -> Sought:

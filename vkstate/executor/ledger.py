@@ -82,6 +82,15 @@ class Ledger:
         if fresh:
             self._observer.answered(fresh)
 
+    def phase(self, text: str, *, anew: bool = False) -> None:
+        """What is being done from now on.
+
+        :param anew: changes that were answered before are answered once more in it.
+        """
+        if anew:
+            self._answered.clear()
+        self._observer.phase(text)
+
     def applied(self, change: Change, note: str | None = None) -> None:
         self._end(Applied(change, note))
 

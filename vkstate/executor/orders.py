@@ -21,7 +21,7 @@ from vkstate.differences import (
 )
 from vkstate.executor.ports import ClosingLine, CreateOrder, Sought, UpdateOrder
 from vkstate.expiry import Expiry, Never, Until, end_of, expiry_of
-from vkstate.keys import Alias, DesiredKey, KeyValue, LiveKey, Origin, RecordedKey, Stamp, Status, Token
+from vkstate.keys import Alias, DesiredKey, KeyValue, LiveKey, Origin, RecordedKey, Stamp, Status
 from vkstate.plan import AttributeDiff, Cause, Change
 
 
@@ -134,8 +134,10 @@ def _as_live(desired: DesiredKey, live: LiveKey) -> dict[str, Value]:
     shown: dict[str, Value] = {}
     for path, declared in desired.declared.items():
         current = live_value(live, path)
-        if current is not None and current.value is not UNSET and not isinstance(declared, Sensitive):
-            shown[path] = current.value
+        if current is None or isinstance(declared, Sensitive):
+            continue
+        if (value := current.beside(declared)) is not UNSET:
+            shown[path] = value
     return shown
 
 
@@ -201,18 +203,24 @@ def sought(record: RecordedKey) -> Sought | None:
     return Sought(record.token, record.id, record.alias) if record.token else None
 
 
-def closing_line(alias: Alias, token: Token, live: LiveKey | None, record: RecordedKey | None) -> ClosingLine:
-    """What is kept of a key that is about to be deleted; without what is recorded as sensitive."""
+def closing_line(alias: Alias, live: LiveKey, record: RecordedKey | None) -> ClosingLine:
+    """What is kept of a key that is about to be deleted; without what is recorded as sensitive.
+
+    :param alias: the one that it bears; a key that was replaced is known by its successor's.
+    """
     sealed = {path for path, value in record.applied.items() if isinstance(value, Sealed)} if record else set()
-    shown = {path: value for path, value in live.attributes.items() if path not in sealed} if live else {}
+    shown = {path: value for path, value in live.attributes.items() if path not in sealed}
     user_id, budget = shown.get("user_id"), shown.get("max_budget")
+    retired = record.retired if record else None
     return ClosingLine(
-        alias=alias,
-        token=token,
+        alias=retired.successor if retired else alias,
+        token=live.token,
         user_id=user_id if isinstance(user_id, str) else None,
         workshop=record.member.workshop if record and record.member else None,
-        spend=live.spend if live else 0.0,
+        spend=live.spend,
         max_budget=float(budget) if isinstance(budget, int | float) else None,
-        created_at=live.created_at if live else None,
-        expires_at=live.expires_at if live else None,
+        created_at=live.created_at,
+        expires_at=live.expires_at,
+        replaced=retired is not None,
+        lifetime_spend=live.lifetime_spend,
     )

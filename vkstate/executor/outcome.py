@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
+from vkstate.executor.ports import ClosingLine
 from vkstate.plan import Action, Change
 
 
@@ -42,13 +43,15 @@ class Outcome:
     """Every change of a plan with what became of it, in the plan's order.
 
     ``remaining`` counts the keys that a destroy was to delete and that are still on the proxy; None where nobody
-    looked. ``notices`` are full sentences about the whole run.
+    looked. ``notices`` are full sentences about the whole run. ``closed`` are the keys that were verified gone, with
+    what they had spent.
     """
 
     results: tuple[Result, ...]
     interrupted: Literal["SIGINT", "SIGTERM"] | None = None
     notices: tuple[str, ...] = ()
     remaining: int | None = None
+    closed: tuple[ClosingLine, ...] = ()
 
     @property
     def applied(self) -> tuple[Applied, ...]:
@@ -79,7 +82,9 @@ class Observer(Protocol):
         """So many results will come."""
 
     def answered(self, changes: Sequence[Change]) -> None:
-        """The proxy has answered about these changes at once; their results come when they are read back."""
+        """The proxy has answered about these changes at once; their results come when they are read back. In a later
+        phase it may answer about them again.
+        """
 
     def finished(self, result: Result) -> None:
         """One change has come to its end."""

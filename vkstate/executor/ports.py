@@ -142,7 +142,10 @@ class Proxy(Protocol):
 
 @dataclass(frozen=True)
 class ClosingLine:
-    """What is kept of a key before it is deleted. ``spend`` is in US dollars."""
+    """What is kept of a key before it is deleted. ``spend`` and ``lifetime_spend`` are those of the live key.
+
+    ``alias`` is the one that people know the key by; ``replaced`` says that another key has it now, with a new value.
+    """
 
     alias: Alias
     token: Token
@@ -152,6 +155,8 @@ class ClosingLine:
     max_budget: float | None
     created_at: datetime | None
     expires_at: datetime | None
+    replaced: bool = False
+    lifetime_spend: float | None = None
 
 
 @dataclass(frozen=True)

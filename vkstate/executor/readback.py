@@ -14,7 +14,7 @@ from vkstate.executor.pool import Effect, Task
 from vkstate.executor.ports import AnswerLost, CreateOrder, Proxy, Sought
 from vkstate.executor.replacements import Replacements
 from vkstate.keys import DesiredKey, LiveKey, RecordedKey, Stamp
-from vkstate.plan import AttributeDiff, Change
+from vkstate.plan import Action, AttributeDiff, Change
 
 
 class Readback:
@@ -60,7 +60,7 @@ class Readback:
         def work() -> Effect:
             self._proxy.delete([one.token for one in sought])
             if self._proxy.find(sought):
-                raise AnswerLost("LiteLLM answered that it was deleted, and it is still there.")
+                raise AnswerLost("LiteLLM answered that it deleted it, and the key is still there.")
             return lambda: None
 
         def failed(error: VkstateError) -> None:
@@ -118,8 +118,11 @@ class Readback:
 
         :param forced: where the proxy keeps a value of its own, having been asked for another.
         """
-        record = self._ledger.current(change)
-        self._ledger.settle(change, ready_record(_desired(change), record, row, self._ledger.lineage, forced))
+        before = self._ledger.current(change)
+        record = ready_record(_desired(change), before, row, self._ledger.lineage, forced)
+        if not _sets_the_end(change):  # an end that somebody else has moved is for the next plan to show
+            record = replace(record, expires_at=before.expires_at)
+        self._ledger.settle(change, record)
         kept = ", ".join(diff.path for diff in forced)
         note = f"The proxy keeps its own value of {kept} (server default)." if forced else None
         if change.retires:
@@ -130,6 +133,12 @@ class Readback:
 
 def _marked(row: LiveKey, stamp: Stamp) -> bool:
     return row.stamp is not None and (row.stamp.lineage, row.stamp.id) == (stamp.lineage, stamp.id)
+
+
+def _sets_the_end(change: Change) -> bool:
+    """Whether a change gives its key an end, so that the one which is read back is that."""
+    made = change.action in (Action.CREATE, Action.REPLACE)
+    return made or any(diff.path in EXPIRY_PATHS for diff in change.diffs)
 
 
 def _desired(change: Change) -> DesiredKey:

@@ -16,7 +16,7 @@ from vkstate.executor.deletes import Deletes
 from vkstate.executor.ledger import Ledger
 from vkstate.executor.orders import ending_order, rename_order
 from vkstate.executor.pool import Effect, Pool, Task
-from vkstate.executor.ports import AnswerLost, Journal, Proxy, Refused
+from vkstate.executor.ports import AnswerLost, ClosingLine, Journal, Proxy, Refused
 from vkstate.keys import Alias, LiveKey, RecordedKey
 from vkstate.plan import Action, Change, Reason
 from vkstate.unchanged import as_recorded, ends_by
@@ -47,7 +47,7 @@ class Replacements:
                 return lambda: [create]
             row = self._proxy.update(rename_order(change, aside.alias))
             if row.alias != aside.alias:
-                raise Refused(f"LiteLLM answered that {change.alias} was renamed, and it bears its alias still.")
+                raise Refused(f"LiteLLM answered that it renamed {change.alias}, and the key bears its alias still.")
             return renamed
 
         def renamed() -> Iterable[Task]:
@@ -70,7 +70,7 @@ class Replacements:
     def _delete_first(self, change: Change, create: Task) -> Iterable[Task] | None:
         """The way where the old key cannot be renamed: for a moment neither value works."""
         try:
-            self._deletes.report([_reported(change)])
+            self._deletes.report([_delete_of(change)])
         except VkstateError as error:
             self._ledger.troubled(error)
             return create.failed(Refused(f"The old key was not deleted: {error.detail}", hint=error.hint))
@@ -89,6 +89,11 @@ class Replacements:
             return [create]
 
         return [Task((change,), work, create.failed, create.skipped)]
+
+    @property
+    def closed(self) -> tuple[ClosingLine, ...]:
+        """The old keys that are verified gone, as they were reported."""
+        return self._deletes.closed
 
     def has_begun(self, change: Change) -> bool:
         """Whether this run has made the old key give way: then the create stays pending, for the next run to go on."""
@@ -134,6 +139,8 @@ class Replacements:
 
     def finish(self, pool: Pool) -> None:
         """Let the old keys go, or see to it that they end in time, and end the changes."""
+        if self._made:
+            self._ledger.phase("retiring old keys", anew=True)
         now = self._proxy.now()
         over = [change for change, _ in self._made.values() if (_ends(change) or now) <= now]
         ending = [(change, ends) for change, _ in self._made.values() if (ends := _ends(change)) and ends > now]
@@ -143,7 +150,7 @@ class Replacements:
     def _delete(self, changes: Sequence[Change], pool: Pool) -> None:
         deletes = [_delete_of(change) for change in changes]
         try:
-            self._deletes.report([_reported(change) for change in changes])
+            self._deletes.report(deletes)
         except VkstateError as error:
             for change in deletes:
                 self.left(change, error)
@@ -177,7 +184,8 @@ class Replacements:
         self._ledger.applied(*self._made[aside])
 
     def answered(self, changes: Sequence[Change]) -> None:
-        """Nothing is told: the replacement was answered when its new key was."""
+        """The replacement is answered once more, with its old key."""
+        self._ledger.answered([owner for owner, _ in (self._made[change.alias] for change in changes)])
 
     def gone(self, change: Change) -> None:
         """The old key of a replacement is verified gone."""
@@ -221,8 +229,3 @@ def _delete_of(change: Change) -> Change:
     aside = _aside(change)
     live = replace(_live(change), alias=aside.alias)
     return Change(aside.alias, Action.DELETE, Reason.RETIRED, recorded=aside, live=live)
-
-
-def _reported(change: Change) -> Change:
-    """The same, under the alias that people know the key by."""
-    return replace(_delete_of(change), alias=change.alias)

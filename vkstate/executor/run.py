@@ -127,15 +127,16 @@ class _Run:
             interrupted=self.stop.signal,
             notices=tuple(self.ledger.notices),
             remaining=self.deletes.remaining,
+            closed=(*self.deletes.closed, *self.replacements.closed),
         )
 
     def _send(self) -> None:
         pool = Pool(self.ledger, self.stop, self.parallelism)
         orderly = False
         try:
-            self.observer.phase("sending")
+            self.ledger.phase("sending")
             pool.run(self._tasks())
-            self.observer.phase("reading back")
+            self.ledger.phase("reading back")
             self.deletes.verify(pool)
             self.creates.confirm(pool)
             self.replacements.finish(pool)
@@ -199,7 +200,7 @@ class _Run:
         def work() -> Effect:
             row = self.proxy.update(order)
             if row.stamp is not None and row.stamp.lineage == self.plan.lineage:
-                raise Refused(f"LiteLLM answered that {change.alias} was updated, and it carries our mark still.")
+                raise Refused(f"LiteLLM answered that it updated {change.alias}, and the key carries our mark still.")
             return released
 
         def released() -> None:
@@ -239,7 +240,7 @@ class _Run:
         if refused:
             if EXPIRY_PATHS & set(refused):
                 self._take_back(change)
-            words = f"LiteLLM answered that {change.alias} was updated, and still holds the old {', '.join(refused)}."
+            words = f"LiteLLM answered that it updated {change.alias}, and still holds the old {', '.join(refused)}."
             self.ledger.failed(change, Refused(words))
         else:
             self.readback.record(change, row, unmet)

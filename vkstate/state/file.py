@@ -15,6 +15,7 @@ from typing import ClassVar, Final
 from vkstate.errors import VkstateError
 from vkstate.state.directory import beside, prepare
 from vkstate.state.durable import WriteFailed, durable_write, read_file, sweep_leftovers
+from vkstate.state.git import bringing_back
 from vkstate.state.model import State
 from vkstate.state.parsing import REBUILD, StateDamaged, StateNotText, parse, restoring
 from vkstate.state.secret_scan import find_secret
@@ -195,16 +196,19 @@ class StateFile:
 
     def _missing(self) -> StateMissing:
         """A state that was here before is to be brought back: a new one would not know the keys of the old."""
-        if not self._backup_is_sound():
+        ways: dict[str, str] = {}
+        if command := bringing_back(self.path):
+            ways["git has it"] = command
+        if self._backup_is_sound():
+            ways[f"{self.backup} holds the version before its last change"] = self._bringing_back()
+        if not ways:
             return StateMissing(
                 f"{self.path} does not exist.",
                 hint=f"begin a project here: vkstate init; or, where its keys are on the proxy already: {REBUILD}",
             )
         return StateMissing(
-            f"{self.path} does not exist, though a project was here: {self.backup} holds the version before its last "
-            "change.",
-            hint=f"bring it back: git restore {shlex.quote(str(self.path))}, or: {self._bringing_back()}, or make it "
-            f"anew from the proxy: {REBUILD}",
+            f"{self.path} does not exist, though a project was here: {', and '.join(ways)}.",
+            hint=f"bring it back: {', or: '.join(ways.values())}, or make it anew from the proxy: {REBUILD}",
         )
 
     def _bringing_back(self) -> str:

@@ -72,6 +72,26 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+def holder_of(state_path: Path) -> Holder | None:
+    """Who works on a state now, by their own word; None where nobody left any, or their process is surely gone.
+
+    The lock itself is not tried: for that moment, it would be held against others.
+    """
+    holder = _read_holder(beside(state_path, ".lock.json"))
+    return None if holder is None or holder.is_gone else holder
+
+
+def _read_holder(path: Path) -> Holder | None:
+    """The word that a holder left, whether it is still there or not; None where it cannot be read."""
+    try:
+        form = json.loads(read_file(path).data)
+        who, host, pid, command, since = (form[name] for name in ("who", "host", "pid", "command", "since"))
+        holder = Holder(str(who), str(host), int(pid), str(command), parse_instant(str(since)))
+    except (OSError, ReadFailed, NotAFile, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return holder if 0 < holder.pid < _MOST_PIDS else None
+
+
 class StateLock:
     """The lock of one state, as a context manager.
 
@@ -152,7 +172,8 @@ class StateLock:
         else:
             by = str(holder)
         return LockHeld(
-            f"{self._place} is locked by {by}.{waited}", hint=f"wait for it: {self._command} --lock-timeout 60s"
+            f"{self._place} is locked by {by}.{waited}",
+            hint="wait for it: run the same command with --lock-timeout 60s",
         )
 
     def _write_holder(self) -> None:
@@ -161,13 +182,7 @@ class StateLock:
         durable_write(self._holder_path, (json.dumps(form, indent=2) + "\n").encode(), mode=_PRIVATE)
 
     def _read_holder(self) -> Holder | None:
-        try:
-            form = json.loads(read_file(self._holder_path).data)
-            who, host, pid, command, since = (form[name] for name in ("who", "host", "pid", "command", "since"))
-            holder = Holder(str(who), str(host), int(pid), str(command), parse_instant(str(since)))
-        except (OSError, ReadFailed, NotAFile, ValueError, KeyError, TypeError, RecursionError):
-            return None
-        return holder if 0 < holder.pid < _MOST_PIDS else None
+        return _read_holder(self._holder_path)
 
 
 def _user() -> str:

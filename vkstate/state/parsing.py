@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import json
-import re
 import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,9 +18,8 @@ from vkstate.expiry import expiry_of, parse_instant
 from vkstate.keys import Alias, Member, Origin, RecordedKey, Retired, Status, Token
 from vkstate.state.applied import UnknownAttribute, flat_form
 from vkstate.state.model import FORMAT, State
-from vkstate.state.strict_json import Flaw, NotStrictJson, load_strictly
+from vkstate.state.strict_json import Flaw, NotStrictJson, conflict_line, load_strictly
 
-_CONFLICT: Final = re.compile(r"^(?:<{7}|\|{7}|={7}|>{7})(?:[ \r]|$)", re.MULTILINE)
 _MOST_NAMED: Final = 5
 
 REBUILD: Final = "vkstate state rebuild"
@@ -135,8 +133,7 @@ def _collecting_later() -> Iterator[None]:
 
 def _refuse_text(text: str, flaw: NotStrictJson, place: str) -> NoReturn:
     quoted = shlex.quote(place)
-    if marker := _CONFLICT.search(text):
-        line = text.count("\n", 0, marker.start()) + 1
+    if line := conflict_line(text):
         raise StateConflicted(
             f"{place}:{line}: both sides of a merge stand here, with git's markers between them.",
             hint=f"take one side whole: git checkout --ours {quoted} (or --theirs), then vkstate plan; or make the "

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from vkstate.attributes import Value
 from vkstate.differences import ALIAS_PATH, STAMP_PATH, WORKSHOP_PATH, is_protected
-from vkstate.expiry import NEVER, format_instant
+from vkstate.expiry import NEVER, format_instant, format_zoned
 from vkstate.keys import Alias, RecordedKey, Status
 from vkstate.plan import Action, AttributeDiff, Cause, Change, Reason
+from vkstate.schedule import BLOCKED, blocked_until
 from vkstate.views.grouping import personal
 from vkstate.views.summary import has_moved
 from vkstate.views.values import Tone, assignment, change_text, in_order, value_text
@@ -33,6 +35,7 @@ _PERSONAL: Final = frozenset({"user_id", ALIAS_PATH, WORKSHOP_PATH})
 """The paths under which a member's own user stands."""
 _WHOLE: Final = frozenset({ALIAS_PATH, WORKSHOP_PATH, STAMP_PATH})
 """The paths whose values are not shortened: they name keys, or say whose they are."""
+_SECONDS: Final = re.compile(r"(T[0-9]{2}:[0-9]{2}):[0-9]{2}(?:\.[0-9]+)?Z →")
 _STATE_ONLY: Final = "lifecycle."
 """How paths begin of which the proxy knows nothing."""
 
@@ -74,7 +77,7 @@ def line_items(change: Change, person: str | None) -> tuple[Item, ...]:
     if change.action is Action.CREATE and change.desired is not None:
         declared = change.desired.declared
         shown = [path for path in in_order(declared) if _says_something(change, path)]
-        items += [Item((Span(assignment(path, declared[path]), data=True),)) for path in shown]
+        items += [Item((Span(_assigned(change, path, declared[path]), data=True),)) for path in shown]
     differences = _diff_items(change, person)
     fate = _fate(change, person)
     if differences and fate:
@@ -82,8 +85,22 @@ def line_items(change: Change, person: str | None) -> tuple[Item, ...]:
     return (*items, *differences, *fate)
 
 
+def _assigned(change: Change, path: str, value: Value) -> str:
+    """``max_budget=50``, or ``blocked until`` its workshop starts."""
+    until = _until(change, path)
+    return assignment(path, value) if until is None else f"{path} {until}"
+
+
+def _until(change: Change, path: str) -> str | None:
+    """``until 2026-12-01T09:00:00+01:00``, where the start of the workshop decides until when a key is blocked."""
+    starts_at = blocked_until(change.desired) if path == BLOCKED and change.desired is not None else None
+    return None if starts_at is None else f"until {format_zoned(starts_at)}"
+
+
 def _says_something(change: Change, path: str) -> bool:
-    """A user id that follows from the workshop or the alias is left out where space is short."""
+    """What follows from the workshop or the alias is left out where space is short: a user id, and that it started."""
+    if path == BLOCKED and change.desired is not None and change.desired.starts_at is not None:
+        return blocked_until(change.desired) is not None
     if path != "user_id" or change.desired is None:
         return True
     return change.desired.member is None and change.desired.declared[path] != change.alias
@@ -109,11 +126,11 @@ def _reasons(change: Change, person: str | None) -> Iterator[tuple[Span, ...]]:
 
 
 def _record_texts(change: Change) -> Iterator[str]:
-    """What an update does to the record besides the attributes."""
+    """What an update does to the record besides the attributes; of a key that is not there, none but its alias."""
     status = change.recorded.status if change.recorded is not None else None
-    if status is Status.GONE:
+    if status is Status.GONE and change.live is not None:
         yield "back on the proxy"
-    elif status is Status.PENDING:
+    elif status is Status.PENDING and change.live is not None:
         yield "its create has arrived"
     if not change.diffs and change.reason is not Reason.SEEN:
         yield "only the record changes"
@@ -135,7 +152,7 @@ def _diff_items(change: Change, person: str | None) -> list[Item]:
     said_once = len(set(notes)) == 1
     items: list[Item] = []
     for number, (diff, note) in enumerate(zip(told, notes, strict=True), start=1):
-        sides = _short_sides(diff)
+        sides = _short_sides(change, diff)
         if diff.path in _PERSONAL:
             sides = personal(sides, change.member, person)
         last = number == len(notes)
@@ -150,13 +167,22 @@ def _goes_without_saying(change: Change, diff: AttributeDiff) -> bool:
     return change.action is Action.ADOPT and change.recorded is None and diff.path == STAMP_PATH
 
 
-def _short_sides(diff: AttributeDiff) -> str:
+def _short_sides(change: Change, diff: AttributeDiff) -> str:
     sides = (diff.before, diff.after)
-    if _is_given_time(diff):
-        return f"{value_text(diff.before)} → {value_text(diff.after)} from now"
+    if (timed := _timed_sides(change, diff)) is not None:
+        # Of the keys of a workshop, the moments in which each was made would tell them apart: no line for all of them.
+        return _SECONDS.sub(r"\1Z →", timed) if _is_given_time(diff) else timed
     if diff.path == STAMP_PATH and not all(isinstance(side, dict) for side in sides):
         return " → ".join("our mark" if isinstance(side, dict) else value_text(side) for side in sides)
     return change_text(*sides, full=diff.path in _WHOLE)
+
+
+def _timed_sides(change: Change, diff: AttributeDiff) -> str | None:
+    """A difference that says for how long something will be so; None where it does not."""
+    if _is_given_time(diff):
+        return f"{value_text(diff.before)} → {value_text(diff.after)} from now"
+    until = _until(change, diff.path)
+    return None if until is None else f"{value_text(diff.before)} → {until}"
 
 
 def _label(diff: AttributeDiff) -> str:
@@ -201,10 +227,11 @@ def block_rows(change: Change) -> dict[str, str]:
         values = change.recorded.applied if change.recorded is not None else {}
     elif change.action is not Action.UPDATE and change.desired is not None:
         values = change.desired.declared
-    rows.update({escaped(path): value_text(values[path], full=True) for path in in_order(values)})
+    rows.update(
+        {escaped(path): _until(change, path) or value_text(values[path], full=True) for path in in_order(values)}
+    )
     for diff in change.diffs:
-        given = _is_given_time(diff)
-        sides = _short_sides(diff) if given else change_text(diff.before, diff.after, full=True)
+        sides = _timed_sides(change, diff) or change_text(diff.before, diff.after, full=True)
         rows[_label(diff)] = f"{sides} {_note(change, diff)}"
     if change.action is Action.CREATE and change.desired is not None and is_protected(change.desired, change.recorded):
         rows["prevent_destroy"] = "true"

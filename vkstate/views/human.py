@@ -12,8 +12,11 @@ from vkstate.views.grouping import gather, members_of
 from vkstate.views.summary import (
     Mode,
     ToldProblem,
+    cautions,
+    expecting_command,
     refusal_line,
     remarks,
+    rename_hints,
     shown_fingerprint,
     summary_line,
     told_problems,
@@ -34,6 +37,7 @@ def render_plan(
     proxy: str,
     mode: Mode = "apply",
     fingerprint: str | None = None,
+    arguments: Sequence[str] | None = None,
     verbose: bool = False,
     palette: Palette = PLAIN,
     width: int = WIDTH,
@@ -43,6 +47,8 @@ def render_plan(
     :param proxy: the proxy's url, without credentials.
     :param mode: what the plan is for.
     :param fingerprint: shown under a plan that can be applied and changes anything.
+    :param arguments: what ``vkstate apply`` must be told to make the same plan; with the fingerprint, the command is
+        shown where there is more to tell. None shows none.
     :param verbose: a block for every key, with every attribute in full; else one line for members that change alike.
     :param width: terminal columns; a line of changes goes on below where it would be longer. Sentences are not broken.
     """
@@ -52,10 +58,11 @@ def render_plan(
     sections: list[Sequence[str]] = [
         [f"On {palette.paint(Tone.STRONG, escaped(proxy))}:"] if changes else [],
         changes,
-        [f"{palette.paint(Tone.WARNING, 'warning:')} {prose(warning)}" for warning in plan.warnings],
+        [f"{palette.paint(Tone.WARNING, 'warning:')} {prose(warning)}" for warning in cautions(plan)],
         problem_lines(told_problems(plan.problems, members), palette),
         [*remarks(plan), *costs],
-        _ending(plan, mode, fingerprint, palette),
+        [f"{palette.paint(Tone.HINT, 'hint:')} {prose(f'{hint} {line}')}" for hint, line in rename_hints(plan)],
+        _ending(plan, mode, shown_fingerprint(plan, fingerprint, mode), arguments, palette),
     ]
     return "\n\n".join("\n".join(section) for section in sections if section) + "\n"
 
@@ -69,13 +76,19 @@ def problem_lines(problems: Iterable[ToldProblem], palette: Palette = PLAIN) -> 
     return lines
 
 
-def _ending(plan: Plan, mode: Mode, fingerprint: str | None, palette: Palette) -> list[str]:
+def _ending(
+    plan: Plan, mode: Mode, fingerprint: str | None, arguments: Sequence[str] | None, palette: Palette
+) -> list[str]:
     """The lines that a reader looks for first: whether and what an apply would do, and how it can be held to that."""
     summary, refusal = summary_line(plan, mode=mode), refusal_line(plan)
     if refusal is not None:
         return [*([summary] if plan.effective else []), palette.paint(Tone.STRONG, refusal)]
-    shown = shown_fingerprint(plan, fingerprint)
-    return [palette.paint(Tone.STRONG, summary), *([f"Fingerprint: {shown}"] if shown is not None else [])]
+    shown = [palette.paint(Tone.STRONG, summary)]
+    if fingerprint is not None:
+        shown.append(f"Fingerprint: {fingerprint}")
+        if arguments or (arguments is not None and mode != "apply"):
+            shown.append(f"To apply this very plan: {prose(expecting_command(fingerprint, mode, arguments))}")
+    return shown
 
 
 def _lines(plan: Plan, palette: Palette, width: int) -> list[str]:

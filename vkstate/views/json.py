@@ -16,11 +16,15 @@ from vkstate.differences import is_protected
 from vkstate.errors import VkstateError
 from vkstate.executor.outcome import Applied, Failed, NotAttempted, Outcome, Result
 from vkstate.expiry import format_instant
-from vkstate.keys import RecordedKey
+from vkstate.keys import DesiredKey, RecordedKey
 from vkstate.plan import Action, AttributeDiff, Change, Plan, Reason
+from vkstate.renames import likely_renames
+from vkstate.schedule import blocked_until
+from vkstate.spending import totals
 from vkstate.views.exposure import exposure_document, exposure_of
 from vkstate.views.outcome import Command
-from vkstate.views.summary import Kind, Mode, has_moved, is_renewed, kind_of, shown_fingerprint
+from vkstate.views.summary import Kind, Mode, cautions, has_moved, is_renewed, kind_of, shown_fingerprint
+from vkstate.views.totals import totals_document
 
 FORMAT_VERSION: Final = 1
 """Of every document here; raised only when a field changes its meaning or goes."""
@@ -64,7 +68,7 @@ def plan_document(plan: Plan, *, proxy: str, mode: Mode = "apply", fingerprint: 
         "problems": [
             {"alias": problem.alias, "detail": problem.detail, "hint": problem.hint} for problem in plan.problems
         ],
-        "warnings": [*plan.warnings],
+        "warnings": [*cautions(plan)],
         "unmanaged": plan.unmanaged,
         "left_out": [*plan.left_out],
         "left_missing": [change.alias for change in _kept(plan, Reason.LEFT_MISSING)],
@@ -73,8 +77,9 @@ def plan_document(plan: Plan, *, proxy: str, mode: Mode = "apply", fingerprint: 
             for change in _kept(plan, Reason.RETIRING)
             if change.recorded is not None
         ],
+        "likely_renames": [{"from": rename.old, "to": rename.new} for rename in likely_renames(plan)],
         "exposure": exposure_document(exposure_of(plan)),
-        "fingerprint": shown_fingerprint(plan, fingerprint),
+        "fingerprint": shown_fingerprint(plan, fingerprint, mode),
     }
 
 
@@ -95,8 +100,15 @@ def _change_document(change: Change) -> dict[str, Json]:
         "declared": values_document(desired.declared) if desired is not None else None,
         "applied": values_document(recorded.applied) if recorded is not None else None,
         "prevent_destroy": desired is not None and is_protected(desired, recorded),
+        "blocked_until": _opening(desired),
         "becomes": _becomes_document(change.becomes),
     }
+
+
+def _opening(desired: DesiredKey | None) -> str | None:
+    """When the workshop's start opens a key; null where it is open, or where something else decides."""
+    starts_at = blocked_until(desired) if desired is not None else None
+    return None if starts_at is None else format_instant(starts_at)
 
 
 def _subject(change: Change) -> dict[str, Json]:
@@ -168,8 +180,11 @@ def result_event(result: Result) -> dict[str, Json]:
             return {"type": "not_attempted", **subject, "why": why}
 
 
-def summary_event(outcome: Outcome, command: Command = "apply") -> dict[str, Json]:
-    """The last event of a run. ``moved`` and what follows it is counted among the actions before it."""
+def summary_event(outcome: Outcome, command: Command = "apply", report: str | None = None) -> dict[str, Json]:
+    """The last event of a run. ``moved`` and what follows it is counted among the actions before it.
+
+    :param report: where the closing report is; None where none was kept: then nothing is said of what was spent.
+    """
     return {
         "type": "summary",
         "format_version": FORMAT_VERSION,
@@ -184,6 +199,8 @@ def summary_event(outcome: Outcome, command: Command = "apply") -> dict[str, Jso
         "failed": len(outcome.failed),
         "not_attempted": len(outcome.not_attempted),
         "remaining": outcome.remaining,
+        "report": report,
+        "closed": None if report is None else totals_document(totals(outcome.closed)),
         "notices": [*outcome.notices],
     }
 
@@ -192,10 +209,10 @@ def _count(outcome: Outcome, kind: Kind) -> int:
     return sum(kind_of(result.change) is kind for result in outcome.applied)
 
 
-def outcome_events(outcome: Outcome, command: Command = "apply") -> str:
+def outcome_events(outcome: Outcome, command: Command = "apply", report: str | None = None) -> str:
     """An outcome as one JSON object a line: every change in the plan's order, then the summary."""
     events = [result_event(result) for result in outcome.results]
-    return "".join(line(event) for event in (*events, summary_event(outcome, command)))
+    return "".join(line(event) for event in (*events, summary_event(outcome, command, report)))
 
 
 def error_document(error: VkstateError) -> dict[str, Json]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from vkstate.plan import Plan
@@ -14,8 +13,11 @@ from vkstate.views.markup import code, literal, sentence
 from vkstate.views.summary import (
     Mode,
     ToldProblem,
+    cautions,
+    expecting_command,
     refusal_line,
     remarks,
+    rename_hints,
     shown_fingerprint,
     summary_line,
     told_problems,
@@ -34,12 +36,9 @@ _REMARKS: Final = 5_000
 _CELL: Final = 3_000
 _NAME: Final = 300
 """Characters of one name or value; an alias has at most 255."""
-_ARGUMENTS: Final = 2_000
+_COMMAND: Final = 2_000
 _FOLD_ROOM: Final = 300
 """What a table takes besides its rows."""
-
-_FLAGS: Final[Mapping[Mode, tuple[str, ...]]] = {"apply": (), "refresh": ("--refresh-only",)}
-"""What ``vkstate apply`` is told to make such a plan; the others are made by commands of their own."""
 
 
 def render_markdown(
@@ -61,9 +60,11 @@ def render_markdown(
     first += _fitting(
         [_objection(problem) for problem in told_problems(plan.problems, members)], _OBJECTIONS, "problem"
     )
-    first += _fitting([f"**warning:** {sentence(warning)}" for warning in plan.warnings], _OBJECTIONS, "warning")
+    first += _fitting([f"**warning:** {sentence(warning)}" for warning in cautions(plan)], _OBJECTIONS, "warning")
+    hints = [f"**hint:** {sentence(hint)} {code(clipped(line, 3 * _NAME))}" for hint, line in rename_hints(plan)]
     last = _fitting([sentence(line) for line in (*remarks(plan), *costs)], _REMARKS, "remark")
-    last += _ending(shown_fingerprint(plan, fingerprint), mode, arguments)
+    last += hints
+    last += _ending(shown_fingerprint(plan, fingerprint, mode), mode, arguments)
     room = LONGEST - sum(len(block) + 2 for block in (*first, *last)) - _FOLD_ROOM
     return "\n\n".join([*first, *_table(gather(plan.effective, likeness), room), *last]) + "\n"
 
@@ -126,15 +127,9 @@ def _ending(fingerprint: str | None, mode: Mode, arguments: Sequence[str]) -> li
     """What holds a later job to this very plan."""
     if fingerprint is None:
         return []
-    shown = [f"Fingerprint: {code(fingerprint)}"]
-    if mode not in _FLAGS:
-        return shown
     said = "This very plan, and no other, is applied by:"
-    given = shlex.join(arguments)
-    if len(given) > _ARGUMENTS or not given.isprintable() or "`" in given:
-        said, given = (
-            "This very plan, and no other, is applied by this command, with the options of the plan added:",
-            "",
-        )
-    command = " ".join(part for part in ("vkstate apply", *_FLAGS[mode], given, f"--expect {fingerprint}") if part)
-    return [*shown, said, f"```sh\n{command}\n```"]
+    command = expecting_command(fingerprint, mode, arguments)
+    if len(command) > _COMMAND or not command.isprintable() or "`" in command:
+        said = "This very plan, and no other, is applied by this command, with the options of the plan added:"
+        command = expecting_command(fingerprint, mode, ())
+    return [f"Fingerprint: {code(fingerprint)}", said, f"```sh\n{command}\n```"]

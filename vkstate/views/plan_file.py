@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated, ClassVar, Final, NoReturn
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from vkstate.attributes import Json
 from vkstate.errors import VkstateError
-from vkstate.expiry import LONGEST
+from vkstate.expiry import parse_duration
 from vkstate.fingerprint import Entry
 from vkstate.keys import Alias, Token
 from vkstate.plan import Action, Plan
@@ -64,13 +64,13 @@ class PlanFileDamaged(UnreadablePlan):
 
 @dataclass(frozen=True)
 class PlanOptions:
-    """What a plan was asked for on the command line. ``grace`` is in seconds; None where none was given."""
+    """What a plan was asked for on the command line. ``grace`` is a duration as it was written."""
 
     targets: tuple[str, ...] = ()
     excludes: tuple[str, ...] = ()
     allow_deletes: int | None = None
     replace: tuple[str, ...] = ()
-    grace: int | None = None
+    grace: str | None = None
     renew: tuple[str, ...] = ()
     adopt_replaced: bool = False
     refresh_only: bool = False
@@ -86,7 +86,7 @@ class PlanOptions:
             ("--renew", self.renew),
         )
         numbers = (
-            ("--grace", None if self.grace is None else f"{self.grace}s"),
+            ("--grace", self.grace),
             ("--allow-deletes", None if self.allow_deletes is None else str(self.allow_deletes)),
         )
         return (
@@ -146,12 +146,20 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
+def _duration(text: str) -> str:
+    try:
+        parse_duration(text)
+    except ValueError:
+        raise ValueError("this is no duration") from None  # without the text, which is the file's
+    return text
+
+
 class _Options(_Strict):
     targets: list[str]
     excludes: list[str]
     allow_deletes: Annotated[int, Field(ge=0)] | None
     replace: list[str]
-    grace: Annotated[int, Field(gt=0, le=LONGEST)] | None
+    grace: Annotated[str, AfterValidator(_duration)] | None
     renew: list[str]
     adopt_replaced: bool
     refresh_only: bool

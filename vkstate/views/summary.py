@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,14 +11,17 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, Literal, TypeAlias
 
-from vkstate.expiry import format_instant
+from vkstate.expiry import format_instant, format_zoned
 from vkstate.keys import Alias, Member
 from vkstate.plan import Action, Cause, Change, Plan, Problem, Reason
+from vkstate.renames import likely_renames
+from vkstate.schedule import blocked_until
 from vkstate.views.grouping import listing, members_of, personal, without_alias
 from vkstate.views.words import and_others, counted, verb
 
-Mode: TypeAlias = Literal["apply", "destroy", "refresh", "import"]
-"""What a plan is for, and whose outcome is told. ``destroy`` desires nothing; ``refresh`` changes only the state."""
+Mode: TypeAlias = Literal["apply", "destroy", "refresh", "import", "move", "release"]
+"""What a plan is for, and whose outcome is told. ``destroy`` desires nothing; ``refresh`` changes only the state;
+``move`` and ``release`` are of ``state mv`` and ``state rm``."""
 
 
 class Kind(StrEnum):
@@ -51,6 +55,8 @@ _ALWAYS_COUNTED: Final[Mapping[Mode, tuple[Kind, ...]]] = {
     "destroy": (Kind.DELETE,),
     "refresh": (Kind.UPDATE, Kind.FORGET),
     "import": (Kind.IMPORT,),
+    "move": (Kind.UPDATE,),
+    "release": (Kind.RELEASE,),
 }
 
 
@@ -77,7 +83,11 @@ def summary_line(plan: Plan, *, mode: Mode = "apply") -> str:
         return f"Plan: the state would {_accepted(plan)}."
     counts = Counter(kind_of(change) for change in plan.effective)
     shown = counted_kinds(counts, "apply" if mode == "destroy" else mode)
-    return f"Plan: {', '.join(f'{counts[kind]:,} to {kind}' for kind in shown)}."
+    return f"Plan: {', '.join(f'{counts[kind]:,} to {_verb(kind, mode)}' for kind in shown)}."
+
+
+def _verb(kind: Kind, mode: Mode) -> str:
+    return "move" if mode == "move" and kind is Kind.UPDATE else kind
 
 
 def counted_kinds(counts: Mapping[Kind, int], mode: Mode) -> list[Kind]:
@@ -93,10 +103,12 @@ def _nothing(plan: Plan, mode: Mode) -> str:
             return "No changes. The proxy matches the configuration."
         case "refresh" if plan.left_out:
             return "No changes to what the targets name."
+        case "refresh" if plan.warnings:
+            return "No changes that the state could accept."
         case "refresh":
             return "No changes. The state matches the proxy."
-        case "import":
-            return "Nothing to import."
+        case "import" | "move" | "release":
+            return f"Nothing to {mode}."
         case "destroy":
             known = plan.changes or plan.left_out
             return "Nothing to destroy." if known else "Nothing to destroy: no key is recorded."
@@ -119,9 +131,31 @@ def refusal_line(plan: Plan) -> str | None:
     return f"This plan cannot be applied: {counted(len(plan.problems), 'problem')} must be solved first."
 
 
-def shown_fingerprint(plan: Plan, fingerprint: str | None) -> str | None:
-    """The fingerprint where there is anything that it could be expected of: changes, and no problem."""
-    return fingerprint if plan.effective and not plan.problems else None
+def cautions(plan: Plan) -> tuple[str, ...]:
+    """The warnings of a plan as sentences, with the keys named in groups."""
+    members = members_of(plan)
+    return tuple(
+        f"{warning.before}{listing(warning.aliases, members)}{warning.after}" if warning.aliases else warning.before
+        for warning in plan.warnings
+    )
+
+
+_MODE_OPTIONS: Final[Mapping[Mode, tuple[str, ...]]] = {"apply": (), "refresh": ("--refresh-only",)}
+"""What ``vkstate apply`` is told to make such a plan; the others are made by commands that expect none."""
+
+
+def shown_fingerprint(plan: Plan, fingerprint: str | None, mode: Mode) -> str | None:
+    """The fingerprint where an apply can be held to it: there are changes, no problem, and a command that takes it."""
+    return fingerprint if plan.effective and not plan.problems and mode in _MODE_OPTIONS else None
+
+
+def expecting_command(fingerprint: str, mode: Mode, arguments: Sequence[str]) -> str:
+    """The command that applies the plan with this fingerprint, and no other.
+
+    :param mode: one of which :func:`shown_fingerprint` tells a fingerprint.
+    :param arguments: what else ``vkstate apply`` must be told to make the same plan, such as ``--target``.
+    """
+    return shlex.join(["vkstate", "apply", *_MODE_OPTIONS[mode], *arguments, "--expect", fingerprint])
 
 
 @dataclass(frozen=True)
@@ -187,6 +221,7 @@ def remarks(plan: Plan) -> tuple[str, ...]:
     if missing := _unchanged(plan, Reason.LEFT_MISSING):
         number, names = len(missing), listing(missing, members)
         lines.append(f"{counted(number, 'key')} {verb(number, 'is', 'are')} missing on the proxy and left so: {names}.")
+    lines += _waiting(plan, members)
     lines += _retiring(plan, members)
     if plan.left_out:
         number, names = len(plan.left_out), listing(plan.left_out, members)
@@ -200,6 +235,30 @@ def remarks(plan: Plan) -> tuple[str, ...]:
 
 def _unchanged(plan: Plan, reason: Reason) -> list[Alias]:
     return [change.alias for change in plan.of(Action.NO_OP) if change.reason is reason]
+
+
+def rename_hints(plan: Plan) -> tuple[tuple[str, str], ...]:
+    """Where a key that goes and one that comes seem to be the same: a sentence, and the line that ends it."""
+    return tuple(
+        (
+            f"if {one.old} was renamed to {one.new}, say so in the config, and it keeps its key value:",
+            f"moved: [{{from: {one.old}, to: {one.new}}}]",
+        )
+        for one in likely_renames(plan)
+    )
+
+
+def _waiting(plan: Plan, members: Mapping[Alias, Member]) -> list[str]:
+    """The keys of workshops that have not started, apart from those that this plan tells of."""
+    waiting: dict[str, list[Alias]] = {}
+    for change in plan.of(Action.NO_OP):
+        if change.desired is not None and (starts_at := blocked_until(change.desired)) is not None:
+            waiting.setdefault(format_zoned(starts_at), []).append(change.alias)
+    return [
+        f"{counted(len(aliases), 'key')} {verb(len(aliases), 'is', 'are')} blocked until {start}: "
+        f"{listing(aliases, members)}."
+        for start, aliases in waiting.items()
+    ]
 
 
 def _retiring(plan: Plan, members: Mapping[Alias, Member]) -> list[str]:

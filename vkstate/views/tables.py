@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import accumulate
 from typing import Final
 
@@ -35,12 +35,19 @@ def clipped(text: str, room: int) -> str:
 
 
 def table(
-    header: Sequence[str], rows: Sequence[Sequence[str]], *, width: int, yielding: Sequence[int] = (), indent: int = 2
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    width: int,
+    yielding: Sequence[int] = (),
+    indent: int = 2,
+    right: Collection[int] = (),
 ) -> tuple[str, ...]:
     """Lines of aligned columns under their header.
 
     :param width: terminal columns that a line may take. Columns that do not yield are never cut, so it may take more.
     :param yielding: the columns that may be cut where the width does not suffice, the first of them first.
+    :param right: the columns of figures, which end under each other.
     """
     sizes = [max(cells(row[column]) for row in (header, *rows)) for column in range(len(header))]
     excess = indent + sum(sizes) + GAP * (len(sizes) - 1) - width
@@ -48,10 +55,14 @@ def table(
         given = max(0, min(excess, sizes[column] - max(NARROWEST, cells(header[column]))))
         sizes[column] -= given
         excess -= given
-    return tuple(_line(row, sizes, indent) for row in (header, *rows))
+    return tuple(_line(row, sizes, indent, right) for row in (header, *rows))
 
 
-def _line(row: Sequence[str], sizes: Sequence[int], indent: int) -> str:
+def _line(row: Sequence[str], sizes: Sequence[int], indent: int, right: Collection[int]) -> str:
     shown = [clipped(text, size) for text, size in zip(row, sizes, strict=True)]
-    padded = [text + " " * (size - cells(text)) for text, size in zip(shown, sizes, strict=True)]
+    blanks = [" " * (size - cells(text)) for text, size in zip(shown, sizes, strict=True)]
+    padded = [
+        blank + text if column in right else text + blank
+        for column, (text, blank) in enumerate(zip(shown, blanks, strict=True))
+    ]
     return (" " * indent + (" " * GAP).join(padded)).rstrip()

@@ -8,12 +8,15 @@ from decimal import Decimal
 from typing import Final
 
 from vkstate.expiry import format_instant
+from vkstate.spending import dollars
 
 _MINUTE: Final = 60
 _HOUR: Final = 60 * _MINUTE
 _DAY: Final = 24 * _HOUR
 _CENTS: Final = 2
 _FINEST: Final = 4
+_HUGE: Final = 10**15
+"""Beyond this a float holds no fractions of a cent."""
 
 
 def escaped(text: str) -> str:
@@ -54,11 +57,12 @@ def money(amount: Decimal | float) -> str:
     return f"${exact:,.{digits}f}"
 
 
-def spent(amount: float) -> str:
+def spent(amount: Decimal | float) -> str:
     """US dollars that were spent: LiteLLM counts them to far more digits than anybody reads."""
-    if 0 < amount < 10**-_FINEST:
+    exact = amount if isinstance(amount, Decimal) else dollars(amount)
+    if 0 < exact < Decimal(1).scaleb(-_FINEST):
         return f"less than {money(Decimal(1).scaleb(-_FINEST))}"
-    return money(round(Decimal(str(amount)), _FINEST))
+    return money(round(exact, _FINEST) if exact < _HUGE else exact)
 
 
 def expiry_text(instant: datetime | None, now: datetime) -> str:

@@ -121,7 +121,7 @@ class KeyAttributes(Strict):
     user_id: str | None = None
     """Whose key it is. Not a LiteLLM user unless one exists under this id. Default: the alias."""
     team_id: str | None = None
-    """The LiteLLM team that the key belongs to, whose limits and budget apply too."""
+    """The LiteLLM team that the key belongs to, by its id; its limits and budget apply too."""
     organization_id: str | None = None
     """The LiteLLM organization that the key belongs to; it must exist (1.80 and later)."""
     project_id: str | None = None
@@ -144,7 +144,8 @@ class KeyAttributes(Strict):
     max_budget: Amount | None = None
     """The most that may be spent, in US dollars; with budget_duration, in one period. 0 blocks the key at once."""
     soft_budget: Amount | None = None
-    """The spend, in US dollars, at which LiteLLM warns. Cannot be changed on a key before 1.105."""
+    """The spend, in US dollars, at which LiteLLM warns. Cannot be changed on a key before 1.105. Not beside
+    budget_id."""
     budget_duration: BudgetDuration | None = None
     """How often the budget starts anew: one whole number and one unit of s, m, h or d, or 1mo. LiteLLM rounds up to its
     calendar: 30d to the first of a month, 7d to a Monday, 1h to a full hour."""
@@ -201,7 +202,8 @@ class KeyAttributes(Strict):
     object_permission: Objects | None = None
     """Which MCP servers, vector stores, agents and the like the key may use. Only the parts named here are managed."""
     enforced_params: list[Name] | None = None
-    """Parameters that every request of the key must carry (1.80 and later)."""
+    """Parameters that every request of the key must carry (1.80 and later). Needs an Enterprise licence: without one
+    LiteLLM makes the key all the same, and refuses all of its requests."""
     allowed_vector_store_indexes: list[VectorStoreIndex] | None = None
     """What the key may do with which vector store index (1.80 and later)."""
     allowed_passthrough_routes: list[Name] | None = None

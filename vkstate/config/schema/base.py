@@ -101,6 +101,11 @@ def _budget_duration(text: str) -> str:
     return text
 
 
+def _moment(text: str) -> str:
+    _instant(text)
+    return text
+
+
 def _texts(pattern: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "pattern": pattern})
 
@@ -113,6 +118,9 @@ DurationOrNever = Annotated[
 ]
 Instant = Annotated[str, AfterValidator(_instant), WithJsonSchema({"type": "string", "format": "date-time"})]
 """An RFC 3339 timestamp with a time zone; in canonical form (UTC) once validated."""
+
+Moment = Annotated[str, AfterValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
+"""The same, left in the zone in which it is written."""
 
 BudgetDuration = Annotated[
     str, BeforeValidator(_text_of), AfterValidator(_budget_duration), _texts(r"^([0-9]+[smhd]|1mo)$")

@@ -9,6 +9,7 @@ from pydantic import Field
 from vkstate.config.schema.base import NameAsWritten, Strict
 from vkstate.config.schema.keys import Defaults, Key
 from vkstate.config.schema.proxy import Proxy
+from vkstate.config.schema.secret_store import Secrets
 from vkstate.config.schema.transitions import Moved, Removed, Safety
 from vkstate.config.schema.variables import Variable
 from vkstate.config.schema.workshops import Workshop
@@ -34,5 +35,7 @@ class Document(Strict):
     imports: Annotated[list[NameAsWritten] | None, Field(alias="import")] = None
     """Keys that exist on the proxy and become this project's with the next apply: aliases, globs or workshop:NAME, of
     declared keys."""
+    secrets: Secrets | None = None
+    """Where the key values are kept, and who may read them."""
     safety: Safety | None = None
     """How much a plan may delete or replace unasked."""
