@@ -226,6 +226,11 @@ def planned(
     )
 
 
+def warned(plan: Plan) -> tuple[str, ...]:
+    """The warnings of a plan as sentences, with every key named."""
+    return tuple(f"{warning.before}{', '.join(warning.aliases)}{warning.after}" for warning in plan.warnings)
+
+
 EMPTY_ROW: Mapping[str, Json] = {
     name: attribute.empty
     for name, attribute in ATTRIBUTES.items()

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from tests.age_people import opened_by_anybody
 from tests.contract.proxies import Proxy, token_of
 from tests.front import sandbox_at
 from vkstate.cli.app import run
@@ -25,14 +26,24 @@ Json = Any
 NOTE = "note: sandbox:// is the key server embedded in vkstate, for trying and testing; its keys open nothing.\n"
 """What every command that talks to the sandbox says first."""
 
-OWN_VARIABLES = ("CI", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LITELLM_MASTER_KEY", "TERM", "PYTHONIOENCODING")
+OWN_VARIABLES = (
+    "CI",
+    "VKSTATE_AGE_IDENTITY",
+    "NO_COLOR",
+    "FORCE_COLOR",
+    "COLUMNS",
+    "LITELLM_MASTER_KEY",
+    "TERM",
+    "PYTHONIOENCODING",
+)
 """Of the environment that the tests were started in, these would change what vkstate does."""
 
 _VARYING: Final = (
     (re.compile(r"(?<=\.retired-)[0-9a-f]{8}\b"), "DIGITS"),
     (re.compile(r"\b([0-9a-f]{64}|[0-9a-f]{16})\b"), "DIGITS"),
     (re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "LINEAGE"),
-    (re.compile(r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(\.[0-9]{3})?Z"), "INSTANT"),
+    (re.compile(r"\b[0-9]{8}T[0-9]{6}Z(-[0-9]+)?\b"), "INSTANT"),
+    (re.compile(r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{5,8}(\.[0-9]{3})?Z"), "INSTANT"),
 )
 
 
@@ -127,7 +138,7 @@ class Workspace:
             encoding="utf-8",
         )
 
-    def run_process(self, *arguments: str, environ: Mapping[str, str] | None = None, seconds: float = 20) -> Ran:
+    def run_process(self, *arguments: str, environ: Mapping[str, str] | None = None, seconds: float = 60) -> Ran:
         """Run the command line as a process of its own, without a terminal."""
         with self.process(*arguments, environ=environ) as process:
             try:
@@ -176,11 +187,12 @@ class Workspace:
 
     @property
     def stored(self) -> dict[str, str]:
-        """The key values of the secret store, by token."""
+        """The key values of both secret stores, by token; those of the encrypted one as its people open them."""
+        sealed = opened_by_anybody(self.path / "vkstate.secrets.json")
         store = self.path / ".vkstate" / "keys.json"
         if not store.exists():
-            return {}
-        return {token: entry["key"] for token, entry in json.loads(store.read_text())["keys"].items()}
+            return sealed
+        return sealed | {token: entry["key"] for token, entry in json.loads(store.read_text())["keys"].items()}
 
     @property
     def values(self) -> dict[str, str]:

@@ -220,6 +220,7 @@ def test_check_tells_what_is_wrong(project: Workspace, tmp_path: Path, golden: C
         assert [(one["check"], one["ok"]) for one in ran.document["checks"]] == [
             ("config", True),
             ("state", True),
+            ("git", True),
             ("secret store", True),
             ("proxy", False),
         ]

@@ -50,7 +50,7 @@ CASES = {
     "unknown_attribute": state(keys={"my-project": {**RECORD, "applied": {"max_budgets": 1}}}),
     "other_proxy": state(proxy="https://llm.example.com"),
 }
-READING = (("show",), ("state", "list"), ("state", "show", "my-project"), ("output",))
+READING = (("show",), ("state", "list"), ("state", "show", "my-project"), ("output",), ("spend",))
 PLANNING = (("plan",), ("apply", "--auto-approve"), ("destroy", "--auto-approve"))
 
 

@@ -43,7 +43,8 @@ def test_creates_are_refused(project: Workspace, front: Front) -> None:
         "error: the new key values would be lost\n"
         "  CI is set, and this plan makes 2 new key values. The secret store in .vkstate/ is not in git: after this "
         "job nobody would know them.\n"
-        "hint: add --secrets-out FILE and keep that file, or --accept-lost-values\n"
+        "hint: add --secrets-out FILE and keep that file, or --accept-lost-values; or have them encrypted, to be "
+        "committed: vkstate secrets migrate --to age\n"
     )
     assert (project.keys, project.stored, front.writes) == ({}, {}, [])
 

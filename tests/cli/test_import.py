@@ -118,7 +118,7 @@ class TestRefusals:
     def test_several_keys_under_one_alias(self, project: Workspace) -> None:
         twin(project, project.sandbox().create("other", models=["gpt-4"])["token"], "bot")
         assert (
-            "error: vkstate.yaml:3:3: bot is to be imported, and 2 keys bear that alias: nobody can say which is "
+            "error: vkstate.yaml:3:3: bot cannot be imported: 2 keys bear that alias, and nobody can say which is "
             "meant.\nhint: rename or delete the others in LiteLLM\n"
         ) in unharmed(project, "bot", "--auto-approve")
 
@@ -128,7 +128,7 @@ class TestRefusals:
         sandbox.post("/key/delete", {"keys": [project.tokens["bot"]]})
         sandbox.create("bot", models=["gpt-4"])
         assert unharmed(project, "bot", "--auto-approve").startswith(
-            "error: bot is recorded in the state, and the key that bears the alias now is another one.\n"
+            "error: the state records bot, and the key that bears the alias now is another one.\n"
             "hint: see what the next apply would do about it: vkstate plan --target bot\n"
         )
 
@@ -148,10 +148,12 @@ class TestRefusals:
     @pytest.mark.parametrize("dry", [(), ("--dry-run",)])
     def test_a_config_that_cannot_be_extended(self, project: Workspace, dry: tuple[str, ...]) -> None:
         project.write("vkstate.yaml", "{proxy: {url: 'sandbox://'}}\n")
-        assert unharmed(project, "stray", "--write-config", "--auto-approve", *dry).startswith(
+        said = unharmed(project, "stray", "--write-config", "--auto-approve", *dry)
+        assert said.startswith(
             "error: the config cannot be extended\n"
             "  It is written in braces, { }, where vkstate adds nothing. To be added:\n"
         )
+        assert said.endswith("hint: add these lines to the config by hand, then run: vkstate import stray\n")
 
     def test_a_read_only_config(self, project: Workspace) -> None:
         (project.path / "vkstate.yaml").chmod(0o444)
@@ -310,7 +312,7 @@ class TestValues:
                 [
                     "line 3: the cell under key holds no key value, which begins with sk-",
                     "line 5: the cell under key holds no key value, which begins with sk-",
-                    "line 6: the key value is masked; have it written in full",
+                    "line 6: the cell under key is masked; have it written in full",
                     "line 8: there are 3 cells, and 2 columns",
                     "line 9: there are 1 cells, and 2 columns",
                 ],
@@ -326,6 +328,32 @@ class TestValues:
             "error: the key values cannot be read\n"
             + "".join(f"  values.csv, {fault}.\n" for fault in faults)
             + "hint: correct values.csv: a header that names a column key, and one key value a line below it\n"
+        )
+
+    @pytest.mark.parametrize(
+        ("text", "faults"),
+        [
+            ('{"keys": [', ["line 1: this is no JSON that vkstate has written"]),
+            ('{"keys": {}}', ["line 1: this is no JSON that vkstate has written"]),
+            (
+                f'{{"keys": [{{"key": "{CANARY}"}}, {{"key": "sk-...1234"}}, {{"key": 7}}, "{CANARY}", {{"a": 1}}]}}',
+                [
+                    "entry 2: the text under key is masked; have it written in full",
+                    "entry 3: the text under key holds no key value, which begins with sk-",
+                    "entry 4: the text under key holds no key value, which begins with sk-",
+                ],
+            ),
+        ],
+        ids=["cut short", "no list", "malformed"],
+    )
+    def test_a_document_that_is_wrong(self, project: Workspace, text: str, faults: list[str]) -> None:
+        self.write(project, text)
+        said = unharmed(project, "bot", "--values", "values.csv", "--auto-approve")
+        assert said == (
+            "error: the key values cannot be read\n"
+            + "".join(f"  values.csv, {fault}.\n" for fault in faults)
+            + "hint: correct values.csv: the JSON that vkstate output --reveal or vkstate apply --secrets-out writes, "
+            "whole\n"
         )
 
     def test_many_wrong_lines(self, project: Workspace) -> None:

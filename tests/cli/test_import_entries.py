@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from tests.factories import CANARY, EMPTY_ROW, LINEAGE, NOW, live
 from tests.test_importing_entries import BUDGET, ROWS, folded
 from vkstate.attributes import Json
-from vkstate.cli.import_entries import ConfigChanged, ConfigNotWritable, EntryImpossible, Extended, with_entries
+from vkstate.cli.import_entries import EntryImpossible, Extended, with_entries
 from vkstate.cli.project import Project
+from vkstate.cli.rewriting import ConfigChanged, ConfigNotWritable
 from vkstate.cli.shared import Shared
 from vkstate.config.writing import ConfigNotExtended
 from vkstate.importing import disputed
@@ -120,9 +121,9 @@ DEFAULTS: Mapping[str, tuple[str, dict[str, Json], dict[str, Json]]] = {
     "a soft budget": (
         "soft_budget: 7",
         {"budget_id": "named", "soft_budget": 3},
-        {"budget_id": "named", "soft_budget": 3},
+        {"budget_id": "named", "soft_budget": None, "lifecycle": {"ignore_changes": ["soft_budget"]}},
     ),
-    "a budget": ("budget_id: named", {"budget_id": BUDGET, "soft_budget": 3}, {"budget_id": BUDGET, "soft_budget": 3}),
+    "a budget": ("budget_id: named", {"budget_id": BUDGET, "soft_budget": 3}, {"budget_id": BUDGET}),
     "a config of the proxy": ("config: {x: 1}", {}, {"lifecycle": {"ignore_changes": ["config"]}}),
     "what is left alone": (
         "max_budget: 5, rpm_limit: 7, metadata: {team: red}, lifecycle: {ignore_changes: [max_budget]}",

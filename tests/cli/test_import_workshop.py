@@ -21,4 +21,34 @@ def test_none_is_there(workspace: Workspace) -> None:
     workspace.configure(CONFIG)
     ran = workspace.run("import", "workshop:ai", "--auto-approve")
     assert ran.code == 1
-    assert "No key on sandbox:// bears the alias that the config gives to a member of workshop:ai." in ran.stderr
+    assert ran.complaint == [
+        "error: no key on the proxy is named so",
+        "  No key on sandbox:// bears the alias that the config gives to a member of workshop:ai.",
+        "hint: vkstate apply makes the keys that a workshop declares",
+    ]
+
+
+def test_a_workshop_that_nobody_declares(workspace: Workspace) -> None:
+    workspace.configure(CONFIG)
+    assert workspace.run("import", "workshop:ia").complaint == [
+        "error: no key on the proxy is named so",
+        "  vkstate.yaml declares no workshop:ia. Did you mean workshop:ai?",
+        (
+            "hint: declare it under workshops first; or, to have its keys entered one by one: vkstate import 'ia-*' "
+            "--write-config"
+        ),
+    ]
+
+
+def test_a_null_in_the_metadata(workspace: Workspace) -> None:
+    """What is declared as none, and is none, leaves nothing to do."""
+    workspace.configure(
+        "proxy: {url: 'sandbox://'}\nkeys: {null-bot: {models: [gpt-4], duration: never, metadata: {x: null}}}\n"
+    )
+    for metadata in ({"x": None}, {}):
+        created = workspace.sandbox().generate({"key_alias": "null-bot", "models": ["gpt-4"], "metadata": metadata})
+        workspace.ok("import", "null-bot", "--auto-approve")
+        planned = workspace.run("plan", "--json").document["changes"]
+        assert [diff["path"] for change in planned for diff in change["diffs"]] == ["user_id"]
+        workspace.ok("state", "rm", "null-bot", "--auto-approve")
+        workspace.sandbox().post("/key/delete", {"keys": [created.json()["token"]]})

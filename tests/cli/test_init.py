@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import subprocess
+
+import pytest
 
 from tests.workspace import Workspace
 
@@ -58,3 +63,30 @@ def test_two_projects_have_two_lineages(workspace: Workspace) -> None:
     workspace.state_path.unlink()
     workspace.ok("init")
     assert workspace.state["lineage"] != first
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+def test_a_state_that_git_has_is_to_be_brought_back(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        monkeypatch.delenv(name)
+    workspace.ok("init")
+    for command in (["init", "-q"], ["add", "vkstate.state.json"]):
+        subprocess.run(["git", *command], cwd=workspace.path, check=True)
+    workspace.state_path.unlink()
+    (workspace.path / "vkstate.yaml").unlink()
+    ran = workspace.run("init")
+    assert (ran.code, ran.complaint) == (
+        1,
+        [
+            "error: this project has a state already",
+            (
+                "  vkstate.state.json does not exist, but git has it. A new state would not know the keys of that one. "
+                "Nothing was written."
+            ),
+            (
+                "hint: bring it back: git restore vkstate.state.json; to begin anew all the same, commit its removal "
+                "first"
+            ),
+        ],
+    )
+    assert not (workspace.path / "vkstate.yaml").exists()

@@ -51,6 +51,7 @@ def test_every_document(project: Workspace) -> None:
         ("state", "list", "--json"): project.ok("state", "list", "--json"),
         ("state", "show", "one", "--json"): project.ok("state", "show", "one", "--json"),
         ("output", "--json"): project.ok("output", "--json"),
+        ("spend", "--json"): project.ok("spend", "--json"),
         ("validate", "--json"): project.ok("validate", "--json"),
         ("check", "--json"): project.ok("check", "--json"),
         ("version", "--json"): project.ok("version", "--json"),

@@ -59,7 +59,7 @@ def piped(workspace: Workspace, *arguments: str) -> tuple[int, str]:
     return process.returncode, words
 
 
-@pytest.mark.parametrize("command", [("plan",), ("output",), ("schema",), ("version",)])
+@pytest.mark.parametrize("command", [("plan",), ("output",), ("spend",), ("schema",), ("version",)])
 def test_nobody_reads_on(project: Workspace, command: tuple[str, ...]) -> None:
     """As in ``vkstate output | head -1``: no traceback."""
     code, words = piped(project, *command)

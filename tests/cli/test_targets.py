@@ -67,6 +67,7 @@ def test_what_is_left_out_is_said(project: Workspace) -> None:
         "\n"
         "Plan: 2 to create, 0 to update, 0 to replace, 0 to delete.\n"
         "Fingerprint: DIGITS\n"
+        "To apply this very plan: vkstate apply --target workshop:red --expect DIGITS\n"
     )
 
 

@@ -21,7 +21,7 @@ CTRL_C: Final = b"\x03"
 SHOW_CURSOR: Final = "\x1b[?25h"
 HIDE_CURSOR: Final = "\x1b[?25l"
 _ESCAPES: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-_SECONDS: Final = 20.0
+_SECONDS: Final = 60.0
 
 _TAKE_THE_TERMINAL: Final = (
     "import fcntl, os, sys, termios\n"

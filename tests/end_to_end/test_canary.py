@@ -101,6 +101,9 @@ COMMANDS = (
     ("output", "--json"),
     ("output", "--format", "csv"),
     ("output", "--format", "env"),
+    ("spend",),
+    ("spend", "--json"),
+    ("spend", "--format", "csv"),
     ("check",),
     ("check", "--json"),
 )

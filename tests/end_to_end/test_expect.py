@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from collections.abc import Callable
 
@@ -20,6 +21,13 @@ keys:
 workshops:
   w: {count: %d, models: [gpt-4]}
 """
+
+
+OPTIONS = (
+    "give apply the options that the plan was made with, such as --target, --replace or --var; or plan again, and have "
+    "that one reviewed: vkstate plan"
+)
+"""What somebody is to do who has a fingerprint, and whose plan is another."""
 
 
 def configured(workspace: Workspace, count: int, more: str = "", url: str = "sandbox://") -> None:
@@ -147,7 +155,7 @@ def test_any_other_plan_is_refused(project: Workspace, change: str) -> None:
         6,
         NOTE + "error: this is not the plan that was reviewed\n"
         f"  The plan that would be carried out now is the one above, with the fingerprint {now}.\n"
-        "hint: plan again, and have that one reviewed: vkstate plan\n",
+        f"hint: {OPTIONS}\n",
     )
     assert everything(project) == before
 
@@ -168,11 +176,25 @@ def test_applied_already(project: Workspace) -> None:
         6,
         [
             "error: this is not the plan that was reviewed",
-            "  There is nothing to do any more: perhaps it was applied already. Nothing was sent.",
-            "hint: plan again, and have that one reviewed: vkstate plan",
+            "  With these options there is nothing to do: perhaps it was applied already. Nothing was sent.",
+            f"hint: {OPTIONS}",
         ],
     )
     assert everything(project) == before
+
+
+def test_the_options_of_the_plan_are_to_be_given_again(project: Workspace) -> None:
+    """The plan shows the whole command, as its options were written; without them the refusal speaks of them."""
+    project.apply()
+    options = ("--replace", "w-user[12]", "--grace", "24h")
+    last = project.ok("plan", *options).stdout.splitlines()[-1]
+    digits = fingerprint(project, *options)
+    command = f"vkstate apply --replace 'w-user[12]' --grace 24h --expect {digits}"
+    assert last == f"To apply this very plan: {command}"
+    ran = project.run("apply", "--expect", digits)
+    assert (ran.code, ran.complaint[2]) == (6, f"hint: {OPTIONS}")
+    project.ok(*shlex.split(command)[1:])
+    assert project.ok("plan").stdout.splitlines()[-1].startswith("No changes")
 
 
 @pytest.mark.parametrize("digits", ["", "abc", "0" * 63, "0" * 65, "g" * 64, "Fingerprint: " + "0" * 64])

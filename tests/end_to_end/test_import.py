@@ -167,9 +167,8 @@ import: [bot, "odd one!", "workshop:ai-workshop-x"]
         workspace.configure(self.CONFIG.format(url=front.url, budget=10))
         ran = workspace.run("apply", "--auto-approve")
         assert ran.code == 1
-        assert f"bot is to be imported, and belongs to another vkstate project, whose lineage {FOREIGN_LINEAGE} it" in (
-            ran.stdout
-        )
+        words = "bot cannot be imported: the key carries the mark of another vkstate project, whose lineage is"
+        assert f"{words} {FOREIGN_LINEAGE}.\n" in ran.stdout
         assert (workspace.keys, rows_of(front.sandbox)) == ({}, live)
 
 

@@ -40,7 +40,7 @@ def test_another_process_holds_it(workspace: Workspace, front: Front) -> None:
             holder = f"{getpass.getuser()} on {socket.gethostname()} (pid {process.pid})"
             assert detail.startswith(f"  vkstate.state.json is locked by {holder} since ")
             assert detail.endswith("Z, running vkstate apply.")
-            assert hint == f"hint: wait for it: vkstate {command} --lock-timeout 60s"
+            assert hint == "hint: wait for it: run the same command with --lock-timeout 60s"
         waited = workspace.run("apply", "--auto-approve", "--lock-timeout", "1s")
         assert waited.code == 5
         first, *_, detail, _ = waited.stderr.splitlines()
@@ -53,6 +53,29 @@ def test_another_process_holds_it(workspace: Workspace, front: Front) -> None:
         assert process.wait(20) == 0
     assert len(rows_of(front.sandbox)) == 4
     workspace.converged()
+
+
+def test_a_plan_beside_an_apply_says_so(workspace: Workspace, front: Front) -> None:
+    """What is under way looks like what was interrupted; the plan does not take the lock to find out."""
+    with held(workspace, front) as (process, _):
+        planned = workspace.ok("plan", "--json")
+        assert {change["reason"] for change in planned.document["changes"]} <= {
+            "its create was interrupted",
+            "its create was never carried out",
+        }
+        [note] = [line for line in planned.stderr.splitlines() if line.startswith("note: ")]
+        holder = f"{getpass.getuser()} on {socket.gethostname()} (pid {process.pid})"
+        assert note.startswith(f"note: another run is under way, by {holder} since 20")
+        assert note.endswith("Z, running vkstate apply. What it has not finished yet looks interrupted here.")
+    assert "another run" not in workspace.ok("plan").stderr
+
+
+def test_a_plan_after_an_apply_that_was_killed_does_not(workspace: Workspace, front: Front) -> None:
+    with held(workspace, front) as (process, _):
+        process.kill()
+        process.wait(20)
+        assert (workspace.path / ".vkstate" / "vkstate.state.json.lock.json").exists(), "its word is still there"
+        assert "another run" not in workspace.ok("plan").stderr
 
 
 def test_waiting_for_it(workspace: Workspace, front: Front) -> None:

@@ -99,7 +99,7 @@ def test_a_user_id_that_follows_the_alias(workspace: Workspace) -> None:
     workspace.apply()
     workspace.configure("proxy: {url: 'sandbox://'}\nkeys: {new: {models: [gpt-4]}}\n" + moved(("old", "new")))
     assert workspace.ok("plan").told.splitlines()[2] == (
-        "~ new  (moved from old) key_alias: old → new (moved), user_id: old → new (config changed)"
+        "~ new  (moved from old) key_alias: old → new, user_id: old → new (moved)"
     )
     workspace.apply()
 
@@ -113,8 +113,8 @@ def test_a_workshop(workspace: Workspace) -> None:
     assert planned.told == (
         "On sandbox://:\n\n"
         "~ autumn/2026-participant{1..25}  (moved from spring-participant{1..25})\n"
-        "    key_alias: spring-participant{1..25} → autumn/2026-participant{1..25} (moved),\n"
-        "    workshop: spring/participant{1..25} → autumn/2026/participant{1..25} (config changed)\n\n"
+        "    key_alias: spring-participant{1..25} → autumn/2026-participant{1..25},\n"
+        "    workshop: spring/participant{1..25} → autumn/2026/participant{1..25} (moved)\n\n"
         "At most $50.00 in all.\n\n"
         "Plan: 0 to create, 25 to update, 0 to replace, 0 to delete.\nFingerprint: DIGITS\n"
     )
@@ -227,7 +227,7 @@ def test_a_target_that_is_declared_nowhere(project: Workspace) -> None:
     project.configure(
         "proxy: {url: 'sandbox://'}\nkeys: {other: {models: [gpt-4], max_budget: 5}}\n" + moved(("old", "nwe"))
     )
-    refused(project, "vkstate.yaml:4:5: old is to move to nwe, which no key of the config declares.")
+    refused(project, "vkstate.yaml:4:5: old cannot move to nwe, which no key of the config declares.")
 
 
 def test_a_key_that_was_renamed_by_hand_already(project: Workspace) -> None:

@@ -38,6 +38,7 @@ key is left alone.
 Plan: the state would accept 2 changes and forget 3 keys.
 """
 FINGERPRINT = "Fingerprint: DIGITS\n"
+COMMAND = "To apply this very plan: vkstate apply --refresh-only --expect DIGITS\n"
 COMPLETE = "\nRefresh complete! 2 accepted, 3 forgotten. The proxy was not touched.\n"
 
 
@@ -58,7 +59,7 @@ def project(workspace: Workspace) -> Workspace:
 def test_every_way_to_ask_for_it(project: Workspace) -> None:
     rows, files = rows_of(project.sandbox()), project.files()
     looks = {
-        ("plan", "--refresh-only"): CHANGES + FINGERPRINT,
+        ("plan", "--refresh-only"): CHANGES + FINGERPRINT + COMMAND,
         ("refresh", "--dry-run"): CHANGES,
     }
     for command, expected in looks.items():
@@ -184,4 +185,25 @@ def test_a_pending_create_is_left_to_apply(workspace: Workspace) -> None:
     ran = workspace.ok("refresh", "--auto-approve")
     assert ran.last_line == "Refresh complete! 0 accepted, 0 forgotten. The proxy was not touched."
     assert workspace.state_path.read_bytes() == before
+    workspace.apply()
+
+
+def test_what_a_refresh_does_not_accept_is_said(workspace: Workspace) -> None:
+    """A new alias and a mark that was taken off; also where a program reads what is printed."""
+    workspace.configure("proxy: {url: 'sandbox://'}\nkeys: {one: {models: [gpt-4]}, two: {models: [gpt-4]}}\n")
+    workspace.apply()
+    tokens = workspace.tokens
+    workspace.sandbox().update(tokens["one"], key_alias="uno")
+    workspace.sandbox().update(tokens["two"], metadata={})
+    before = workspace.files()
+    said = (
+        "warning: what was renamed on the proxy is not accepted: one. The next apply gives back the recorded alias; "
+        "where the new one is to stay, declare the key under it in the config, and refresh again.\n"
+        "warning: our mark was changed or taken off on the proxy, and that is not accepted: two. The next apply puts "
+        "it back; to let go of a key instead: vkstate state rm ALIAS\n"
+    )
+    planned = workspace.ok("plan", "--refresh-only")
+    assert (planned.stdout, planned.stderr) == (said + "\nNo changes that the state could accept.\n", NOTE)
+    assert workspace.ok("refresh", "--auto-approve", "--json").stderr == NOTE + said
+    assert workspace.files() == before
     workspace.apply()

@@ -122,7 +122,7 @@ def test_taken_over_by_another_project(workspace: Workspace, front: Front) -> No
     workspace.ok("init", *theirs)
     refused = workspace.run("apply", "--auto-approve", *theirs)
     assert refused.code == 1
-    assert f"belongs to another vkstate project, whose lineage {workspace.state['lineage']} it carries." in (
+    assert f"carries the mark of another vkstate project, whose lineage is {workspace.state['lineage']}." in (
         refused.stdout
     )
     workspace.configure((WITHOUT + removed("gone", destroy=False)).replace("sandbox://", front.url))

@@ -19,7 +19,7 @@ keys:
   three: {models: [gpt-4], duration: 90d}
 """
 EXPIRED = """\
-warning: 1 key has expired and stays so: one. --renew gives time again, as does a changed duration or expires_at.
+warning: expired keys stay as they are: one. --renew gives time again, as does a changed duration or expires_at.
 
 3 keys without a budget: one, three, two.
 1 key never expires: two.

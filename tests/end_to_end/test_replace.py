@@ -88,14 +88,18 @@ def test_at_once(project: Workspace) -> None:
     tokens, values, rows = project.tokens, project.values, rows_of(project.sandbox())
     assert opens(project, values["one"])
     planned = project.ok("plan", "--replace", "one")
-    assert (planned.told, planned.stderr) == (AT_ONCE, NOTE)
+    command = "To apply this very plan: vkstate apply --replace one --expect DIGITS\n"
+    assert (planned.told, planned.stderr) == (AT_ONCE + command, NOTE)
     assert project.tokens == tokens, "a plan makes no value"
 
     applied = project.apply("--replace", "one")
     assert applied.told == AT_ONCE + (
         "\nApplied:\n  -/+ one  The old value had spent $0.0015.\n\n"
         "note: Where the proxy runs several workers without Redis, the others may accept a deleted key for up to 60 s."
-        "\n\nApply complete! 0 created, 0 updated, 1 replaced, 0 deleted.\n"
+        "\n\nClosing report: reports/INSTANT.json (no secret is in it: commit it)\n"
+        "  WORKSHOP       KEYS    SPENT  BUDGET  SHARE\n"
+        "  (single keys)     1  $0.0015  $10.00   <1 %\n"
+        "\nApply complete! 0 created, 0 updated, 1 replaced, 0 deleted.\n"
     )
     after = rows_of(project.sandbox())
     assert project.tokens["one"] == after["one"]["token"] != tokens["one"]
@@ -146,6 +150,7 @@ def test_with_grace(remote: Workspace, server: Timed) -> None:
     assert set(remote.stored) == set(remote.tokens.values())
     [report] = remote.reports
     assert {line["token"]: line["spend"] for line in report["keys"]} == dict.fromkeys(retired.values(), 0.0)
+    assert [(line["alias"], line["replaced"]) for line in report["keys"]] == [(alias, True) for alias in replaced]
     assert all(server.opens(value) for value in remote.values.values())
 
 
@@ -261,8 +266,9 @@ def test_a_protected_key(project: Workspace) -> None:
     ran = project.run("apply", "--auto-approve", "--replace", "*")
     assert ran.code == 1
     assert (
-        "error: two is protected by lifecycle.prevent_destroy, and --replace would end its value.\n"
-        "hint: set prevent_destroy: false for two first, or leave it out: --exclude two\n"
+        "error: --replace would end the value of two, which lifecycle.prevent_destroy protects.\n"
+        "hint: set prevent_destroy: false for two in the config, then run the command again; or leave it out: "
+        "--exclude two\n"
     ) in ran.stdout
     assert project.tokens == tokens
     project.apply("--replace", "*", "--exclude", "two")
@@ -331,3 +337,23 @@ def test_the_share_that_may_be_replaced(workspace: Workspace) -> None:
     assert len(workspace.tokens) == 16
     again = workspace.run("plan", "--replace", "w-user[5-8]")
     assert "this plan deletes or replaces 4 of 12 keys" in again.stdout, "retired keys make the share no larger"
+
+
+@pytest.mark.parametrize("option", ["--replace", "--renew"])
+def test_a_key_that_stays_away(project: Workspace, option: str) -> None:
+    """What is asked of it would come to nothing without a word."""
+    project.configure((CONFIG % "sandbox://").replace("  one: {", "  one: {lifecycle: {on_missing: forget}, "))
+    project.sandbox().post("/key/delete", {"keys": [project.tokens["one"]]})
+    project.apply()
+    ran = project.run("apply", "--auto-approve", option, "one")
+    assert (ran.code, ran.stdout.splitlines()[:2]) == (
+        1,
+        [
+            (
+                f"error: {option} can do nothing about one: it is missing on the proxy, and lifecycle.on_missing "
+                "leaves it so."
+            ),
+            "hint: say on_missing: recreate for one in the config, and apply makes a new key",
+        ],
+    )
+    project.converged()

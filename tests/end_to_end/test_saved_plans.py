@@ -74,7 +74,7 @@ def test_a_plan_file_says_nothing_secret(project: Workspace, monkeypatch: pytest
 @pytest.mark.parametrize(
     ("options", "kept"),
     [
-        (("--replace", "one", "--grace", "24h"), {"replace": ["one"], "grace": 86_400}),
+        (("--replace", "one", "--grace", "24h"), {"replace": ["one"], "grace": "24h"}),
         (("--renew", "workshop:w"), {"renew": ["workshop:w"]}),
         (("--target", "one", "--exclude", "two", "--replace", "*"), {"targets": ["one"], "excludes": ["two"]}),
         (("--replace", "*", "--allow-deletes", "5"), {"allow_deletes": 5, "replace": ["*"]}),
@@ -207,8 +207,30 @@ def test_what_stands_in_the_way_meanwhile(project: Workspace) -> None:
     project.sandbox().create("w-user5")
     before = everything(project)
     ran = project.run("apply", "p.json")
-    assert ran.code in (1, 6)
     assert "error: vkstate.yaml:6:3: the alias w-user5 exists on the proxy and is not ours" in ran.stdout
+    assert (ran.code, ran.complaint) == (
+        6,
+        [
+            "error: this is not the plan that was reviewed",
+            "  It cannot be applied any more: 1 problem stands in its way, as said above. Nothing was sent.",
+            "hint: plan again, and have that one reviewed: vkstate plan",
+        ],
+    )
+    assert everything(project) == before
+
+
+def test_a_problem_that_is_about_no_change(project: Workspace) -> None:
+    """The fingerprint is the same, and so is what would be done; it cannot be done any more all the same."""
+    text = (CONFIG % ("", 3)).replace("two: {models: [gpt-4]", "two: {models: [other]")
+    project.write("vkstate.yaml", text.replace("sandbox://'", "sandbox://', check_models: 'off'"))
+    project.ok("plan", "--out", "p.json")
+    project.write("vkstate.yaml", text)
+    before = everything(project)
+    ran = project.run("apply", "p.json")
+    assert (ran.code, ran.complaint[1]) == (
+        6,
+        "  It cannot be applied any more: 1 problem stands in its way, as said above. Nothing was sent.",
+    )
     assert everything(project) == before
 
 

@@ -17,8 +17,8 @@ COUNT = 100
 CONFIG = "proxy: {url: '%s', timeout: 20s}\nworkshops:\n  event: {count: %d, models: [gpt-4]}\n"
 STOPPING = "Stopping: nothing new is started; what is under way is awaited and saved. Once more stops at once."
 AT_ONCE = "Stopped at once. What was sent and not answered is recorded as pending; the next apply settles it."
-SOON = 3.0
-"""Seconds in which a process ends that waits for nobody."""
+SOON = 12.0
+"""Seconds in which a process ends that waits for nobody, on a busy machine; a request may take 20."""
 
 
 def slowed(path: str, seconds: float) -> Callable[[Seen], Doing]:

@@ -46,7 +46,7 @@ class TestMove:
 
     EXPECTED = (
         "On sandbox://:\n\n~ uno  (moved from one) key_alias: one → uno (moved)\n\nAt most $10.00 in all.\n\n"
-        "Plan: 0 to create, 1 to update, 0 to replace, 0 to delete.\n"
+        "Plan: 1 to move.\n"
     )
 
     def test_a_key(self, project: Workspace) -> None:
@@ -60,9 +60,7 @@ class TestMove:
         assert everything(project) == looked
 
         moved = project.ok("state", "mv", "one", "uno", "--auto-approve")
-        assert moved.stdout == (
-            self.EXPECTED + "\nApply complete! 0 created, 1 updated (1 moved), 0 replaced, 0 deleted.\n"
-        )
+        assert moved.stdout == (self.EXPECTED + "\nMove complete! 1 moved.\n")
         assert project.tokens == {("uno" if alias == "one" else alias): token for alias, token in tokens.items()}
         assert project.values["uno"] == values["one"]
         after = rows(project)
@@ -77,10 +75,10 @@ class TestMove:
         dry = project.ok("state", "mv", "workshop:red", "workshop:blue", "--dry-run")
         assert dry.stdout == (
             "On sandbox://:\n\n"
-            "~ blue-{ada,bob}  (moved from red-{ada,bob}) key_alias: red-{ada,bob} → blue-{ada,bob} (moved),\n"
-            "    workshop: red/{ada,bob} → blue/{ada,bob} (config changed)\n\n"
+            "~ blue-{ada,bob}  (moved from red-{ada,bob}) key_alias: red-{ada,bob} → blue-{ada,bob},\n"
+            "    workshop: red/{ada,bob} → blue/{ada,bob} (moved)\n\n"
             "At most $2.00 in all.\n\n"
-            "Plan: 0 to create, 2 to update, 0 to replace, 0 to delete.\n"
+            "Plan: 2 to move.\n"
         )
         project.ok("state", "mv", "workshop:red", "workshop:blue", "--auto-approve")
         assert project.tokens == {alias.replace("red-", "blue-"): token for alias, token in tokens.items()}
@@ -202,13 +200,44 @@ class TestMove:
         )
         assert everything(project) == before
 
+    def test_an_end_that_was_moved_by_hand_is_still_drift_afterwards(self, project: Workspace) -> None:
+        ends = project.keys["one"]["expires_at"]
+        project.sandbox().update(project.tokens["one"], duration="90d")
+        moved = project.ok("state", "mv", "one", "uno", "--auto-approve")
+        assert "expires_at" not in moved.stdout
+        assert project.keys["uno"]["expires_at"] == ends
+        project.configure((CONFIG % "sandbox://").replace("  one: {", "  uno: {user_id: one, "))
+        [change] = project.run("plan", "--json").document["changes"]
+        assert [(diff["path"], diff["cause"]) for diff in change["diffs"]] == [
+            ("expires_at", "changed outside vkstate")
+        ]
+        project.apply()
+
+    def test_a_key_that_is_gone_does_not_come_back_by_its_name(self, project: Workspace) -> None:
+        forget = (CONFIG % "sandbox://").replace("  one: {", "  one: {lifecycle: {on_missing: forget}, ")
+        project.configure(forget)
+        project.sandbox().post("/key/delete", {"keys": [project.tokens["one"]]})
+        project.ok("apply", "--auto-approve")
+        moved = project.ok("state", "mv", "one", "uno", "--auto-approve")
+        assert "~ uno  (moved from one) (only the record changes)\n" in moved.stdout
+
+    def test_the_form_of_a_retired_alias_is_kept_for_those(self, project: Workspace) -> None:
+        ran = project.run("state", "mv", "one", "one.retired-0a1b2c3d", "--auto-approve")
+        assert (ran.code, ran.complaint[1]) == (
+            1,
+            (
+                "  one.retired-0a1b2c3d is no alias for a new key: it ends as that of a replaced one does, in "
+                ".retired- and 8 hexadecimal digits."
+            ),
+        )
+
 
 class TestRemove:
     """``state rm``."""
 
     EXPECTED = (
         "On sandbox://:\n\n. one  (lives on as nobody's)\n\n"
-        "Plan: 0 to create, 0 to update, 0 to replace, 0 to delete, 1 to release.\n"
+        "warning: vkstate.yaml still declares one: take that out as well.\n\nPlan: 1 to release.\n"
     )
 
     def test_a_key(self, project: Workspace) -> None:
@@ -219,9 +248,7 @@ class TestRemove:
         assert everything(project) == looked
 
         removed = project.ok("state", "rm", "one", "--auto-approve")
-        assert removed.stdout == (
-            self.EXPECTED + "\nApply complete! 0 created, 0 updated, 0 replaced, 0 deleted, 1 released.\n"
-        )
+        assert removed.stdout == (self.EXPECTED + "\nRelease complete! 1 released.\n")
         after = rows(project)
         assert before[token]["metadata"].pop("vkstate")["lineage"] == project.state["lineage"]
         assert after == before, "our mark is gone, and nothing else has changed"
@@ -244,7 +271,7 @@ class TestRemove:
     def test_several(self, project: Workspace) -> None:
         tokens = project.tokens
         ran = project.ok("state", "rm", "workshop:red", "t*", "--auto-approve")
-        assert ran.last_line == "Apply complete! 0 created, 0 updated, 0 replaced, 0 deleted, 3 released."
+        assert ran.last_line == "Release complete! 3 released."
         assert sorted(project.keys) == ["one"]
         assert {alias for alias, row in rows_of(project.sandbox()).items() if "vkstate" in row["metadata"]} == {"one"}
         assert {row["key_alias"]: row["token"] for row in rows(project).values()} == tokens
@@ -253,7 +280,7 @@ class TestRemove:
         project.sandbox().post("/key/delete", {"keys": [project.tokens["one"]]})
         before = rows_of(project.sandbox())
         ran = project.ok("state", "rm", "one", "--auto-approve")
-        assert ran.last_line == "Apply complete! 0 created, 0 updated, 0 replaced, 0 deleted, 1 forgotten."
+        assert ran.last_line == "Release complete! 1 forgotten, 0 released."
         assert (rows_of(project.sandbox()), "one" in project.keys) == (before, False)
 
     def test_a_protected_key(self, project: Workspace) -> None:
@@ -277,6 +304,20 @@ class TestRemove:
             ],
         )
         assert everything(project) == before
+
+
+def test_what_works_on_of_a_key_that_is_let_go_is_named(project: Workspace) -> None:
+    project.ok("apply", "--auto-approve", "--replace", "one", "--grace", "24h")
+    [old] = [alias for alias in project.keys if ".retired-" in alias]
+    removed = project.ok("state", "rm", "one", "--auto-approve")
+    assert (
+        "warning: old values still work, and their keys stay this project's until they are deleted: "
+        f"{old}. To let go of one as well: vkstate state rm ALIAS\n"
+    ) in removed.stdout
+    assert old in project.keys
+    both = project.ok("state", "rm", "two", old, "--auto-approve")
+    assert "old values" not in both.stdout
+    assert sorted(project.keys) == ["red-ada", "red-bob"]
 
 
 @pytest.mark.parametrize(

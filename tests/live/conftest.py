@@ -10,6 +10,7 @@ import requests
 
 from tests.contract.conftest import live_proxy, opened
 from tests.contract.proxies import Proxy
+from tests.reliability.conftest import zygote as zygote  # for tests that kill
 from tests.workspace import OWN_VARIABLES, Workspace
 
 
@@ -25,11 +26,16 @@ def proxy() -> Iterator[Proxy]:
 
 
 @pytest.fixture
-def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proxy: Proxy) -> Iterator[Workspace]:
-    """An empty directory, which is the working directory; what its project makes is deleted afterwards."""
+def alone(monkeypatch: pytest.MonkeyPatch, proxy: Proxy) -> None:
+    """An environment without a word for vkstate but the real proxy's master key."""
     for name in OWN_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("LITELLM_MASTER_KEY", proxy.master_key)
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proxy: Proxy, alone: None) -> Iterator[Workspace]:
+    """An empty directory, which is the working directory; what its project makes is deleted afterwards."""
     path = tmp_path / "project"
     path.mkdir()
     monkeypatch.chdir(path)

@@ -88,10 +88,11 @@ def test_an_alias_that_is_taken(workspace: Workspace, proxy: Proxy) -> None:
 def test_attributes_that_are_no_longer_declared(workspace: Workspace, proxy: Proxy) -> None:
     alias = configure(workspace, proxy, ", max_budget: 10, rpm_limit: 5, metadata: {team: red}, duration: 1d")
     workspace.apply()
-    configure(workspace, proxy, ", duration: never")
+    lasting = proxy.since(80)  # before, no key loses its expiry
+    configure(workspace, proxy, ", duration: never" if lasting else ", duration: 1d")
     workspace.apply()
     row = proxy.info(workspace.tokens[alias])
-    assert (row["max_budget"], row["rpm_limit"], row["expires"]) == (None, None, None)
+    assert (row["max_budget"], row["rpm_limit"], row["expires"] is None) == (None, None, lasting)
     assert list(row["metadata"]) == ["vkstate"]
 
 
@@ -143,10 +144,31 @@ def test_a_model_that_is_not_served(workspace: Workspace, proxy: Proxy) -> None:
 
 
 def test_check(workspace: Workspace, proxy: Proxy) -> None:
-    configure(workspace, proxy)
-    document = workspace.ok("check", "--json").document
-    assert [(finding["check"], finding["ok"]) for finding in document["checks"]] == [
-        (what, True) for what in ("config", "state", "secret store", "proxy", "database", "clock", "rights", "models")
+    alias = configure(workspace, proxy)
+    workspace.apply()
+    document = workspace.ok("check", "--json", "--as", alias).document
+    assert [(finding["check"], finding["grade"]) for finding in document["checks"]] == [
+        ("config", "ok"),
+        ("state", "ok"),
+        ("git", "warning"),  # there is no repository here
+        *((what, "ok") for what in ("secret store", "proxy", "database", "clock", "rights", "models", "key")),
     ]
     major, minor = proxy.release
-    assert f"is LiteLLM {major}.{minor}." in document["checks"][3]["detail"]
+    assert f"is LiteLLM {major}.{minor}." in document["checks"][4]["detail"]
+    assert workspace.run("check", "--strict").code == 1
+
+
+def test_check_with_attributes_that_this_server_does_not_know_or_sells(workspace: Workspace, proxy: Proxy) -> None:
+    alias = configure(workspace, proxy, ", tpd_limit: 5, tags: [a], enforced_params: [user]")
+    told = [
+        finding["detail"]
+        for finding in workspace.ok("check", "--json").document["checks"]
+        if (finding["check"], finding["grade"]) == ("attributes", "warning")
+    ]
+    vain = [f"This LiteLLM does not know tpd_limit, which {alias} would have, and ignores it."]
+    sold = "needs a LiteLLM Enterprise licence, and this proxy does not say that it has one: without it, LiteLLM"
+    assert told == [
+        *([] if proxy.since(105) else vain),
+        f"enforced_params of {alias} {sold} takes the key, and refuses its requests.",
+        f"tags of {alias} {sold} refuses the key.",
+    ]

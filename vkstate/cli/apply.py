@@ -15,6 +15,7 @@ from vkstate.cli.options import (
     Exclude,
     Grace,
     LockTimeout,
+    NoReport,
     Parallelism,
     RefreshOnly,
     Renew,
@@ -62,6 +63,7 @@ def apply(
             "--secrets-out", metavar="FILE", help="Write the new key values to FILE (JSON, mode 0600) as well."
         ),
     ] = None,
+    no_report: NoReport = False,
     accept_lost_values: Annotated[
         bool, typer.Option("--accept-lost-values", help="In CI: make keys although their values die with the runner.")
     ] = False,
@@ -99,6 +101,7 @@ def apply(
         as_json=as_json,
         lock_timeout=lock_timeout,
         parallelism=parallelism,
+        reports=not no_report,
         secrets_out=secrets_out,
         accept_lost_values=accept_lost_values,
         expected=expected,

@@ -14,16 +14,17 @@ from typing import ClassVar
 from vkstate.cli.expecting import Expected
 from vkstate.cli.planning import Planned
 from vkstate.cli.project import Project
-from vkstate.cli.showing import observer, show_outcome, show_plan, show_plan_event
+from vkstate.cli.showing import progress, say_warnings, show_outcome, show_plan, show_plan_event
 from vkstate.cli.signals import stoppable
 from vkstate.cli.terminal import NoTerminal, ask_yes, hush, say
 from vkstate.errors import ExitCode, VkstateError
-from vkstate.executor.outcome import Outcome, Silent
+from vkstate.executor.outcome import Outcome
 from vkstate.executor.run import execute
 from vkstate.executor.stop import Stop
 from vkstate.expiry import parse_duration
 from vkstate.litellm.client import Connection
 from vkstate.plan import Action, Plan
+from vkstate.state.exposed import refuse_addable
 from vkstate.state.journal import FileJournal
 from vkstate.views.outcome import Command
 from vkstate.views.words import counted, verb
@@ -82,12 +83,14 @@ def carry_out(
     question: Callable[[Plan], str],
     *,
     beforehand: Callable[[], None] | None = None,
+    asks: Callable[[], bool] = bool,
 ) -> int:
     """Plan and execute under the lock, and return the exit code.
 
     :param make: the plan, made while the lock is held.
     :param question: what is asked before anything is changed, ending in a question mark.
     :param beforehand: writes what has to be on this machine before the state and the proxy are changed.
+    :param asks: whether that alone needs consent, where the plan changes nothing.
     """
     timeout = lock_seconds(run.lock_timeout)
     project.precheck()
@@ -102,13 +105,15 @@ def carry_out(
             show_plan(project, plan, run.command, expectable=run.name == "apply")
         elif run.dry or plan.problems:
             show_plan_event(project, plan, run.command)
+        else:
+            say_warnings(plan)
         if run.expected:
             run.expected.check(plan, project.config.proxy.url)
         if plan.problems:
             raise NotApplicable(_count(len(plan.problems)), hint="solve what is named above, then plan again")
         if run.dry:
             return ExitCode.OK
-        if plan.effective:
+        if plan.effective or asks():
             _keep_values_somewhere(project, run, plan)
             _consent(run, plan, question)
         if beforehand:
@@ -138,6 +143,7 @@ def _keep_values_somewhere(project: Project, run: Run, plan: Plan) -> None:
         return
     if run.secrets_out:
         _check_writable(run.secrets_out)
+        refuse_addable(run.secrets_out, hidden=project.hidden)
         return
     if not _in_ci() or project.store.encrypted or run.accept_lost_values:
         return
@@ -146,7 +152,8 @@ def _keep_values_somewhere(project: Project, run: Run, plan: Plan) -> None:
     raise ValuesWouldBeLost(
         f"CI is set, and this plan makes {counted(minted, 'new key value')}. The "
         "secret store in .vkstate/ is not in git: after this job nobody would know them.",
-        hint="add --secrets-out FILE and keep that file, or --accept-lost-values",
+        hint="add --secrets-out FILE and keep that file, or --accept-lost-values; or have them encrypted, to be "
+        "committed: vkstate secrets migrate --to age",
     )
 
 
@@ -175,8 +182,10 @@ def _consent(run: Run, plan: Plan, question: Callable[[Plan], str]) -> None:
         return
     if run.as_json:
         raise NoTerminal("With --json nothing is asked.", hint="look at vkstate plan first, then add --auto-approve")
-    touched = any(change.needs_request for change in plan.effective)
-    ask_yes(question(plan), changes="proxy" if touched else "state")
+    if any(change.needs_request for change in plan.effective):
+        ask_yes(question(plan))
+    else:
+        ask_yes(question(plan), changes="state" if plan.effective else "config")
 
 
 def _execute(project: Project, run: Run, result: Planned) -> int:
@@ -189,23 +198,23 @@ def _execute(project: Project, run: Run, result: Planned) -> int:
         reports=run.reports,
     )
     stop = Stop()
+    shown = progress(project) if any(change.needs_request for change in result.plan.effective) else None
+    watched = result.proxy.connection.watched_by(shown) if shown else nullcontext()
     try:
-        with _handing_out(project, run, result.plan), stoppable(stop):
+        with _handing_out(project, run, result.plan), stoppable(stop), watched:
             outcome = execute(
                 result.plan,
                 result.recorded,
                 proxy=result.proxy,
                 journal=journal,
                 parallelism=run.parallelism or project.config.proxy.parallelism,
-                observer=observer(project)
-                if any(change.needs_request for change in result.plan.effective)
-                else Silent(),
+                observer=shown,
                 stop=stop,
             )
     except KeyboardInterrupt:
         _leave_at_once(stop)
     try:
-        show_outcome(project, outcome, run.command, as_json=run.as_json)
+        show_outcome(project, outcome, run.command, as_json=run.as_json, report=journal.report_path)
     except BrokenPipeError:  # whoever read the plan has seen enough; what was done does not change by that
         hush()
     return exit_code(outcome)

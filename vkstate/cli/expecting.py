@@ -12,6 +12,7 @@ from vkstate.fingerprint import Entry, differences_between, entries, fingerprint
 from vkstate.keys import Alias
 from vkstate.plan import Plan
 from vkstate.urls import canonical_url
+from vkstate.views.words import counted, verb
 
 _FINGERPRINT: Final = re.compile(r"[0-9a-f]{64}")
 _MOST_NAMED: Final = 10
@@ -71,15 +72,25 @@ class Expected:
         :raises PlanStale: it is another; nothing was sent.
         """
         now = fingerprint(plan, proxy)
-        if now != self.fingerprint:
-            raise PlanStale(self._detail(plan, proxy, now), hint="plan again, and have that one reviewed: vkstate plan")
+        if now != self.fingerprint or plan.problems:  # none had a problem when it was reviewed
+            raise PlanStale(self._detail(plan, proxy, now), hint=self._hint())
+
+    def _hint(self) -> str:
+        again = "plan again, and have that one reviewed: vkstate plan"
+        if self.origin:
+            return again
+        return f"give apply the options that the plan was made with, such as --target, --replace or --var; or {again}"
 
     def _detail(self, plan: Plan, proxy: str, now: str) -> str:
         foreign = self.origin.foreign(plan, proxy) if self.origin else None
         if foreign:
             return f"{foreign} Nothing was sent."
-        if not plan.effective and not plan.problems:
-            return "There is nothing to do any more: perhaps it was applied already. Nothing was sent."
+        if plan.problems:
+            stand = f"{counted(len(plan.problems), 'problem')} {verb(len(plan.problems), 'stands', 'stand')} in its way"
+            return f"It cannot be applied any more: {stand}, as said above. Nothing was sent."
+        if not plan.effective:
+            words = "There is nothing to do any more" if self.origin else "With these options there is nothing to do"
+            return f"{words}: perhaps it was applied already. Nothing was sent."
         if self.origin is None:
             return f"The plan that would be carried out now is the one above, with the fingerprint {now}."
         return "\n".join(["It would now be another one. Nothing was sent.", *self.origin.differences(plan)])

@@ -22,7 +22,11 @@ def import_keys(
     ] = False,
     values: Annotated[
         Path | None,
-        typer.Option("--values", metavar="FILE", help="Keep the key values in FILE: a CSV file with a column key."),
+        typer.Option(
+            "--values",
+            metavar="FILE",
+            help="Keep the key values in FILE: a CSV file with a column key, or what --secrets-out wrote.",
+        ),
     ] = None,
     dry_run: DryRun = False,
     auto_approve: AutoApprove = False,

@@ -6,28 +6,24 @@ all the same, is learnt from the config itself: it is read with the entries in i
 
 from __future__ import annotations
 
-import difflib
-import os
 import stat
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from pathlib import Path
 from typing import ClassVar, Final
 
 from vkstate.attributes import ATTRIBUTES, Home, Json, Kind
 from vkstate.cli.project import Project
+from vkstate.cli.rewriting import Rewritten, bytes_of, check_writable, loaded
 from vkstate.config.aliases import alias_problem
 from vkstate.config.config import Config
-from vkstate.config.loader import load
 from vkstate.config.places import ConfigError, Located, child_path, looks_like_key, redacted
 from vkstate.config.tree import unfit
 from vkstate.config.writing import with_keys
 from vkstate.errors import VkstateError
 from vkstate.importing import PAIR, Entry, Terms, disputed, entry_of
 from vkstate.keys import Alias, DesiredKey, LiveKey, natural_order
-from vkstate.state.durable import durable_write, read_file, sweep_leftovers
 from vkstate.views.grouping import listing
 
 _MOST_TRIES: Final = 12
@@ -45,43 +41,11 @@ class EntryImpossible(VkstateError):
     summary: ClassVar[str] = "the config cannot declare the key as it is"
 
 
-class ConfigNotWritable(VkstateError):
-    """The config may not be written."""
-
-    summary: ClassVar[str] = "the config cannot be written"
-
-
-class ConfigChanged(VkstateError):
-    """Somebody wrote to the config while the command ran."""
-
-    summary: ClassVar[str] = "the config has changed meanwhile"
-
-
 @dataclass(frozen=True)
-class Extended:
+class Extended(Rewritten):
     """A config with entries added: what it says then, and the file as it was and is to be."""
 
-    path: Path
-    config: Config
-    before: bytes = field(repr=False)
-    after: bytes = field(repr=False)
     entries: Mapping[Alias, Entry]
-
-    def write(self) -> None:
-        """Put the new config in the place of the old one, whose mode stays; a symbolic link is followed.
-
-        :raises ConfigChanged: the file is not what was read. It is left alone.
-        :raises VkstateError: it cannot be written; it is as it was.
-        """
-        if _bytes_of(self.path) != self.before:
-            raise _changed(self.path)
-        sweep_leftovers(self.path)
-        durable_write(self.path, self.after)
-
-    def difference(self) -> Iterator[str]:
-        """What is written, line by line, as ``diff -U0`` shows it: the lines around it may hold what is sensitive."""
-        before, after = (data.decode().splitlines() for data in (self.before, self.after))
-        return difflib.unified_diff(before, after, str(self.path), str(self.path), n=0, lineterm="")
 
     def remarks(self) -> Iterator[str]:
         """What the entries do not say, in full sentences."""
@@ -94,46 +58,23 @@ class Extended:
             yield f"{listing(aliases, {})}: {redacted(path)} {words}."
 
 
-def with_entries(project: Project, rows: Mapping[Alias, LiveKey], lineage: str, now: datetime) -> Extended:
+def with_entries(
+    project: Project, rows: Mapping[Alias, LiveKey], lineage: str, now: datetime, *, then: str = "vkstate plan"
+) -> Extended:
     """The project's config with an entry for each of these keys, under which a plan finds nothing to do but our mark.
 
     :param now: the server's clock.
+    :param then: the command to run once somebody has added the entries by hand.
     :raises EntryImpossible: there is no such entry.
     :raises ConfigNotExtended: entries cannot be added in this config's form; says what to add by hand.
     :raises ConfigNotWritable: the file may not be written.
     """
     path = project.config_path
-    before = _bytes_of(path)
-    _check_writable(path)
-    trial = _Trial(project, before.decode(), rows, lineage, now)
+    before = bytes_of(path)
+    check_writable(path, "--write-config is to add entries to it")
+    trial = _Trial(project, before.decode(), rows, lineage, now, then)
     text, config, entries = trial.fitting()
     return Extended(path, config, before, text.encode(), entries)
-
-
-def _bytes_of(path: Path) -> bytes:
-    try:
-        return read_file(path).data
-    except FileNotFoundError:
-        raise _changed(path) from None
-
-
-def _changed(path: Path) -> ConfigChanged:
-    return ConfigChanged(
-        f"{path} was changed by somebody else since it was read. Nothing was written, and nothing sent.",
-        hint="run the command again",
-    )
-
-
-def _check_writable(path: Path) -> None:
-    if not (read_file(path).mode & _WRITABLE and os.access(path, os.W_OK)):  # root may write to what nobody may
-        raise ConfigNotWritable(
-            f"{path} is read-only, and --write-config is to add entries to it. Nothing was sent.", hint=f"ls -l {path}"
-        )
-    directory = path.resolve().parent
-    if not os.access(directory, os.W_OK | os.X_OK):
-        raise ConfigNotWritable(
-            f"{directory}, where {path} lies, may not be written to. Nothing was sent.", hint=f"ls -ld {directory}"
-        )
 
 
 @dataclass
@@ -145,6 +86,7 @@ class _Trial:
     rows: Mapping[Alias, LiveKey]
     lineage: str
     now: datetime
+    then: str
     terms: dict[Alias, Terms] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -157,10 +99,11 @@ class _Trial:
             entries = {
                 alias: entry_of(self.rows[alias], self.terms[alias]) for alias in sorted(self.rows, key=natural_order)
             }
-            text = with_keys(self.text, {alias: entry.fields for alias, entry in entries.items()}, imports=odd)
+            fields: Mapping[str, Mapping[str, Json]] = {alias: entry.fields for alias, entry in entries.items()}
+            text = with_keys(self.text, fields, imports=odd, then=self.then)
             known = dict(self.terms)
             try:
-                config = _loaded(self.project, text)
+                config = loaded(self.project, text)
             except ConfigError as error:
                 left = "\n".join(f"{problem.where.path}: {problem.sentence}" for problem in error.problems)
                 self._learn_from(error.problems, entries)
@@ -217,7 +160,7 @@ def _refusing(terms: Terms, path: str, entry: Entry) -> Terms:
 
 def _agreeing(terms: Terms, path: str, entry: Entry) -> Terms:
     """The terms of a config whose defaults do not go together with what an entry says."""
-    if (path in PAIR and path not in entry.fields) or path == "allowed_routes":
+    if (path in PAIR and path not in entry.fields) or path in ("allowed_routes", "soft_budget"):
         return replace(terms, inherited=terms.inherited | {path})
     name = path.removeprefix("metadata.")
     if name != path and name in entry.fields and ATTRIBUTES[name].home is Home.METADATA:
@@ -262,11 +205,3 @@ def _holds_unwritable(value: Json, depth: int) -> bool:
 
 def _bad_text(text: str, *, name: bool) -> bool:
     return (name and not text) or looks_like_key(text) or unfit(text) is not None
-
-
-def _loaded(project: Project, text: str) -> Config:
-    """A config as it would be read from the project's file.
-
-    :raises ConfigError: it is not valid.
-    """
-    return load(project.config_path, variables=project.variables, environ=os.environ, text=text)

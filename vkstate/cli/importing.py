@@ -16,6 +16,7 @@ from vkstate.cli.import_values import Values
 from vkstate.cli.planning import Planned, asked_and_made, known_here
 from vkstate.cli.project import Project
 from vkstate.cli.rebuilding import ProxyUnsteady
+from vkstate.cli.showing import reading
 from vkstate.cli.terminal import say, write
 from vkstate.config.entries import is_glob
 from vkstate.config.places import similar
@@ -26,7 +27,7 @@ from vkstate.litellm.client import Connection
 from vkstate.litellm.proxy import LiteLLMProxy
 from vkstate.litellm.reader import Matching, read_matching
 from vkstate.options import WORKSHOP, Options
-from vkstate.plan import Change, Plan, Problem
+from vkstate.plan import Caution, Change, Plan, Problem
 from vkstate.planner import plan as make_plan
 from vkstate.targets import matches
 from vkstate.views.grouping import listing
@@ -39,6 +40,7 @@ _PATTERN: Final = re.compile(r"[*?\[]|\Aw")
 """What means more than itself in a target: the characters of a glob, and what ``workshop:`` begins with."""
 
 _QUOTE: Final = "aliases are case-sensitive; quote a glob, so that the shell leaves it alone"
+_UNMADE: Final = "vkstate apply makes the keys that a workshop declares"
 
 
 class NothingNamedSo(VkstateError):
@@ -111,7 +113,7 @@ class Import:
             plan,
             changes=tuple(map(_told_of_the_mark, plan.changes)),
             problems=tuple(sorted((*plan.problems, *problems), key=lambda one: natural_order(one.alias or ""))),
-            warnings=(*plan.warnings, *self._remarks(tokens)),
+            warnings=(*plan.warnings, *map(Caution, self._remarks(tokens))),
             unmanaged=0,
         )
         return Planned(plan, project.state, recorded, proxy)
@@ -120,7 +122,8 @@ class Import:
         members = {alias for target in self.targets for alias in self._members(target)}
         globs = [target for target in self.targets if is_glob(target) and not target.startswith(WORKSHOP)]
         aliases = [*members, *(Alias(target) for target in self.targets if target not in globs)]
-        found = read_matching(proxy, aliases, globs, parallelism=self.project.config.proxy.parallelism)
+        with reading(self.project, proxy.connection):
+            found = read_matching(proxy, aliases, globs, parallelism=self.project.config.proxy.parallelism)
         if found is None:
             raise ProxyUnsteady(
                 f"Keys came and went on {self._url} while they were listed, so that some may be missed. Nothing was "
@@ -156,16 +159,30 @@ class Import:
             named |= {alias: rows[alias] for alias in hits}
             missed += [] if hits else [target]
         if missed:
-            raise NothingNamedSo("\n".join(self._missing(target, found) for target in missed), hint=_QUOTE)
+            sentences = [self._missing(target, found) for target in missed]
+            raise NothingNamedSo("\n".join(sentences), hint=self._hint(missed[0]))
         return {alias: named[alias] for alias in sorted(named, key=natural_order)}
 
     def _missing(self, target: str, found: Matching) -> str:
+        if target.startswith(WORKSHOP) and not self._members(target):
+            workshops = {f"{WORKSHOP}{key.member.workshop}" for key in self.project.config.keys if key.member}
+            near = similar(target, workshops)
+            return f"{self.project.config_path} declares no {target}." + (f" Did you mean {near}?" if near else "")
         if target.startswith(WORKSHOP):
             return f"No key on {self._url} bears the alias that the config gives to a member of {target}."
         if is_glob(target):
             return f"No key on {self._url} matches {target}."
         near = similar(target, found.seen)
         return f"No key on {self._url} is called {target}." + (f" Did you mean {near}?" if near else "")
+
+    def _hint(self, missed: str) -> str:
+        if not missed.startswith(WORKSHOP):
+            return _QUOTE
+        if self._members(missed):
+            return _UNMADE
+        aliases = shlex.quote(f"{missed.removeprefix(WORKSHOP)}-*")
+        enter = f"vkstate import {aliases} --write-config"
+        return f"declare it under workshops first; or, to have its keys entered one by one: {enter}"
 
     def _desired(
         self, new: Mapping[Alias, Sequence[LiveKey]], recorded: Recorded, connection: Connection
@@ -189,15 +206,23 @@ class Import:
             else:
                 problems.append(self._undeclared(alias))
         if undeclared and importable and not problems:
-            self._extended = with_entries(self.project, undeclared, recorded.lineage, connection.now())
+            self._extended = with_entries(
+                self.project, undeclared, recorded.lineage, connection.now(), then=self._without_writing
+            )
             declared = {key.alias: key for key in self._extended.config.keys}
         for alias, row in undeclared.items():
             desired[alias] = as_found(declared.get(alias) or DesiredKey(alias, {}, _PLACE), row)
         return desired, problems
 
+    @property
+    def _without_writing(self) -> str:
+        """The command that imports the same keys once the config declares them."""
+        values = ["--values", str(self.values.file)] if self.values else []
+        return shlex.join(["vkstate", "import", *values, *self.targets])
+
     def _undeclared(self, alias: Alias) -> Problem:
         return Problem(
-            f"{alias} is declared nowhere in {self.project.config_path}, so that the next plan would delete it.",
+            f"nothing in {self.project.config_path} declares {alias}, so that the next plan would delete it.",
             f"have an entry written: vkstate import {shlex.quote(alias)} --write-config",
             alias,
         )
@@ -243,7 +268,7 @@ def _entries(number: int) -> str:
 
 def _recorded_otherwise(alias: Alias) -> Problem:
     return Problem(
-        f"{alias} is recorded in the state, and the key that bears the alias now is another one.",
+        f"the state records {alias}, and the key that bears the alias now is another one.",
         f"see what the next apply would do about it: vkstate plan --target {shlex.quote(alias)}",
         alias,
     )

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from vkstate.cli.shared import Shared
 from vkstate.cli.terminal import say
+from vkstate.errors import VkstateError
 
 if TYPE_CHECKING:
     from vkstate.cli.project import Project
 
 IGNORED: Final = (".vkstate/",)
 """What git must not see: the secret store, the backup, the lock and the sandbox."""
+
+
+class StateInGit(VkstateError):
+    """A new state is asked for where git has one, whose keys it would not know."""
+
+    summary: ClassVar[str] = "this project has a state already"
 
 
 def init(shared: Shared) -> int:
@@ -25,11 +32,24 @@ def init(shared: Shared) -> int:
     from vkstate.cli.project import Project
 
     project = Project(shared)
+    _refuse_second(project.state_path)
     _write_config(project)
     _write_state(project)
     _ignore(project.state_path.parent / ".gitignore")
     say("\nNext: vkstate plan, vkstate apply, vkstate output. Commit the config and the state, both.")
     return 0
+
+
+def _refuse_second(state_path: Path) -> None:
+    from vkstate.state.durable import exists
+    from vkstate.state.git import bringing_back
+
+    if not exists(state_path) and (command := bringing_back(state_path)):
+        raise StateInGit(
+            f"{state_path} does not exist, but git has it. A new state would not know the keys of that one. Nothing "
+            "was written.",
+            hint=f"bring it back: {command}; to begin anew all the same, commit its removal first",
+        )
 
 
 def _write_config(project: Project) -> None:

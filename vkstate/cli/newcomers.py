@@ -28,6 +28,8 @@ _STATE_VERBS: Final = {
     "identities": "vkstate state list",
 }
 _OPTIONS: Final = {
+    "-version": "vkstate version",
+    "--version": "vkstate version",
     "-chdir": "-C DIR",
     "-replace": "--replace TARGET",
     "-destroy": "vkstate destroy",

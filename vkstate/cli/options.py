@@ -72,6 +72,9 @@ AdoptReplaced = Annotated[
 RefreshOnly = Annotated[
     bool, typer.Option("--refresh-only", help="Accept what is on the proxy into the state, and change nothing there.")
 ]
+NoReport = Annotated[
+    bool, typer.Option("--no-report", help="Keep no closing report of what deleted keys had spent, nor show it.")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")]
 AutoApprove = Annotated[bool, typer.Option("--auto-approve", help="Do not ask.")]
 Parallelism = Annotated[
@@ -84,6 +87,14 @@ LockTimeout = Annotated[
     str,
     typer.Option(
         "--lock-timeout", metavar="DURATION", help="How long to wait for the lock, such as 30s; 0s: not at all."
+    ),
+]
+Identity = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--identity",
+        metavar="FILE",
+        help="What opens encrypted values: an age identity or an ssh key. Repeatable. Default: VKSTATE_AGE_IDENTITY.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]

@@ -57,7 +57,7 @@ def plan(
 
     Compares the config, the state and the proxy, and changes none of them.
     """
-    from vkstate.cli.planning import planned
+    from vkstate.cli.planning import planned, read_beside_others
     from vkstate.cli.project import Project
     from vkstate.cli.saving import check_place, options_of, save_plan
     from vkstate.cli.showing import show_plan, show_plan_as_markdown, show_plan_document
@@ -68,16 +68,16 @@ def plan(
     project = Project(shared)
     if out:
         check_place(out)
-    project.bound()
+    read_beside_others(project)
     project.in_git(writing=False)
     with project.connected() as connection:
         result = planned(project, connection, asked)
-    mode = mode_of(asked)
+    mode, arguments = mode_of(asked), options_of(asked).arguments
     match Format.JSON if as_json else format_:
         case Format.TEXT:
-            show_plan(project, result.plan, mode, expectable=not destroy)
+            show_plan(project, result.plan, mode, arguments=None if out else arguments)  # a saved plan has a command
         case Format.MARKDOWN:
-            show_plan_as_markdown(project, result.plan, mode, options_of(asked).arguments)
+            show_plan_as_markdown(project, result.plan, mode, arguments)
         case Format.JSON:
             show_plan_document(project, result.plan, mode)
     if result.plan.problems:

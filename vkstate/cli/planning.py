@@ -9,22 +9,27 @@ from typing import ClassVar
 
 from vkstate.attributes import LATER
 from vkstate.cli.project import Project
+from vkstate.cli.showing import reading
 from vkstate.cli.terminal import say
 from vkstate.differences import declared_of
 from vkstate.errors import ExitCode, VkstateError
 from vkstate.executor.orders import sought
+from vkstate.expiry import parse_duration
 from vkstate.keys import Alias, Capabilities, DesiredKey, Live, Member, Recorded, Status
 from vkstate.litellm.capabilities import probe, prove_admin, served_models
 from vkstate.litellm.client import Connection
 from vkstate.litellm.proxy import LiteLLMProxy
 from vkstate.litellm.reader import read_live
+from vkstate.litellm.teams import read_teams
 from vkstate.options import Options
 from vkstate.plan import Action, Plan
 from vkstate.planner import plan as make_plan
 from vkstate.refresh import refresh
-from vkstate.safety import check_models, limit_deletes, refuse_empty
+from vkstate.safety import check_models, limit_deletes, refuse_empty, refuse_vain
+from vkstate.state.lock import holder_of
 from vkstate.state.model import State
 from vkstate.targets import Selection, restrict, unmatched
+from vkstate.teams import Teams, check_teams, sought_teams
 
 
 class NothingTargeted(VkstateError):
@@ -39,14 +44,15 @@ class Wish:
     """What a plan is asked for on the command line.
 
     ``destroy`` desires nothing. ``refresh_only`` accepts what is live into the state, and asks nothing of the proxy.
-    ``replace`` and ``renew`` are targets; ``grace`` is how long the old value of a replaced key works on.
+    ``replace`` and ``renew`` are targets; ``grace`` is how long the old value of a replaced key works on, a duration as
+    it was written.
     """
 
     destroy: bool = False
     selection: Selection = field(default_factory=Selection)
     allow_deletes: int | None = None
     replace: tuple[str, ...] = ()
-    grace: timedelta | None = None
+    grace: str | None = None
     renew: tuple[str, ...] = ()
     adopt_replaced: bool = False
     refresh_only: bool = False
@@ -73,10 +79,11 @@ def planned(project: Project, connection: Connection, wish: Wish) -> Planned:
     recorded = known_here(project)
     _check_targets(wish, recorded, project)
     proxy = LiteLLMProxy(connection)
-    live = read(proxy, recorded, desired, config.proxy.parallelism)
+    with reading(project, connection):
+        live = read(proxy, recorded, desired, config.proxy.parallelism)
     options = Options(
         replace=wish.replace,
-        grace=wish.grace,
+        grace=None if wish.grace is None else timedelta(seconds=parse_duration(wish.grace)),
         renew=wish.renew,
         imports=config.imports,
         moves=config.moves,
@@ -89,8 +96,16 @@ def planned(project: Project, connection: Connection, wish: Wish) -> Planned:
             return refresh(recorded, live, declared)
         return make_plan(desired, recorded, live, able, connection.now(), options)
 
-    plan, served = asked_and_made(connection, made, models=config.proxy.check_models != "off")
-    return Planned(_checked(plan, project, served, wish, recorded, desired), project.state, recorded, proxy)
+    plan, told = asked_and_made(connection, made, models=config.proxy.check_models != "off")
+    return Planned(_checked(plan, project, told, wish, recorded, desired), project.state, recorded, proxy)
+
+
+def read_beside_others(project: Project) -> None:
+    """Read the state without its lock, and say so where somebody else works on it meanwhile."""
+    before = holder_of(project.state_path)
+    project.bound()
+    if holder := before or holder_of(project.state_path):
+        say(f"note: another run is under way, by {holder}. What it has not finished yet looks interrupted here.")
 
 
 def known_here(project: Project) -> Recorded:
@@ -98,38 +113,47 @@ def known_here(project: Project) -> Recorded:
     state = project.state
     project.bound()
     recorded = Recorded(state.lineage, state.keys, project.store.tokens())
-    for warning in project.store.warnings:
-        say(f"warning: {warning}")
+    project.say_of_store()
     return recorded
+
+
+@dataclass
+class Told:
+    """What the proxy told of itself for a plan that writes; None: it was not asked."""
+
+    able: Capabilities = field(default_factory=Capabilities)
+    served: frozenset[str] | None = None
+    teams: Teams | None = None
 
 
 def asked_and_made(
     connection: Connection, made: Callable[[Capabilities], Plan], *, models: bool = False
-) -> tuple[Plan, frozenset[str] | None]:
-    """A plan, and what the proxy serves. What only a plan that writes needs to know is asked only where it does.
+) -> tuple[Plan, Told]:
+    """A plan, and what the proxy tells of itself. What only a plan that writes needs is asked only where it does.
 
     :param made: the plan, for what the server can do.
-    :param models: whether to ask what is served; None is returned where it was not asked.
+    :param models: whether to ask what is served.
     """
     plan = made(Capabilities())
     if not (plan.effective or plan.problems):  # a key that does not see all makes ours look gone: that is writing, too
-        return plan, None
-    able, served = _asked(connection, plan, models=models)
-    return made(able), served
+        return plan, Told()
+    told = _asked(connection, plan, models=models)
+    return made(told.able), told
 
 
-def _asked(connection: Connection, plan: Plan, *, models: bool) -> tuple[Capabilities, frozenset[str] | None]:
+def _asked(connection: Connection, plan: Plan, *, models: bool) -> Told:
     """What only a plan that writes needs to know, asked at once: the rights, what the server can do, what it serves."""
-    able = Capabilities()
-    served: frozenset[str] | None = None
+    told = Told()
+    teams = sought_teams(plan)
 
     def ask_abilities() -> None:
-        nonlocal able
-        able = probe(connection)
+        told.able = probe(connection)
 
     def ask_models() -> None:
-        nonlocal served
-        served = served_models(connection)
+        told.served = served_models(connection)
+
+    def ask_teams() -> None:
+        told.teams = read_teams(connection, teams)
 
     questions: list[Callable[[], None]] = [lambda: prove_admin(connection)]
     made = [change.desired for change in plan.of(Action.CREATE, Action.REPLACE) if change.desired]
@@ -137,8 +161,10 @@ def _asked(connection: Connection, plan: Plan, *, models: bool) -> tuple[Capabil
         questions.append(ask_abilities)
     if models and any(change.desired for change in plan.changes):
         questions.append(ask_models)
+    if teams:
+        questions.append(ask_teams)
     connection.each(lambda question: question(), questions)
-    return able, served
+    return told
 
 
 def _check_targets(wish: Wish, recorded: Recorded, project: Project) -> None:
@@ -163,17 +189,20 @@ def read(proxy: LiteLLMProxy, recorded: Recorded, desired: Collection[Alias], pa
 def _checked(
     plan: Plan,
     project: Project,
-    served: frozenset[str] | None,
+    told: Told,
     wish: Wish,
     recorded: Recorded,
     desired: dict[Alias, DesiredKey],
 ) -> Plan:
     """The plan after the filters, in the order in which they narrow it."""
     if not (wish.destroy or wish.refresh_only):
-        plan = refuse_empty(plan, desired)
+        plan = refuse_vain(plan, replaces=wish.replace, renews=wish.renew)
+        plan = refuse_empty(plan, desired, lets_go=any(not one.destroy for one in project.config.removed))
     plan = restrict(plan, wish.selection)
     if wish.destroy or wish.refresh_only:
         return plan
     owned = sum(key.retired is None for key in recorded.keys.values())  # a retired key is no second one
     plan = limit_deletes(plan, recorded=owned, allowed=wish.allow_deletes, limits=project.config.safety)
-    return plan if served is None else check_models(plan, served, project.config.proxy.check_models)
+    if told.served is not None:
+        plan = check_models(plan, told.served, project.config.proxy.check_models)
+    return plan if told.teams is None else check_teams(plan, told.teams)

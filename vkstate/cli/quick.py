@@ -1,4 +1,4 @@
-"""What is answered before the command line is parsed: ``version`` and every ``--help``.
+"""What is answered before the command line is parsed: ``version``, also as ``--version``, and every ``--help``.
 
 typer checks the parameters of each command with pydantic (seen in 0.29), whose import alone takes as long as all that
 these two need.
@@ -24,7 +24,7 @@ HELP: Final = ("-h", "--help")
 
 def quick_answer(app: typer.Typer, arguments: Sequence[str]) -> ExitCode | None:
     """Print what can be answered at once; None where the command line has to be parsed."""
-    if list(arguments) in (["version"], ["version", "--json"]):
+    if list(arguments) in (["version"], ["--version"], ["version", "--json"]):
         version(Shared(), as_json="--json" in arguments)
         return ExitCode.OK
     if (text := help_text(app, arguments)) is not None:

@@ -48,7 +48,8 @@ def rebind(
 def _rebound(project: Project, state: State, *, ask: bool, dry: bool) -> int:
     from dataclasses import replace
 
-    from vkstate.cli.terminal import ask_yes, say, write
+    from vkstate.cli.showing import reading
+    from vkstate.cli.terminal import ask_yes, write
     from vkstate.urls import canonical_url
     from vkstate.views.words import counted
 
@@ -60,9 +61,8 @@ def _rebound(project: Project, state: State, *, ask: bool, dry: bool) -> int:
     if old == new:
         write(f"{project.state_path} is bound to {new} already: there is nothing to do.")
         return 0
-    for warning in project.store.warnings:
-        say(f"warning: {warning}")
-    with project.connected() as connection:
+    project.say_of_store()
+    with project.connected() as connection, reading(project, connection):
         found = _existing(connection, state, new, project.config.proxy.parallelism)
     where = f"on {old}" if old else "without saying where"
     write(f"{project.state_path} records {counted(len(state.keys), 'key')} {where}. {found} at {new}.")

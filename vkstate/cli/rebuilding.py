@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from vkstate.cli.project import Project
+from vkstate.cli.showing import reading
 from vkstate.cli.terminal import ask_yes, say, write
 from vkstate.errors import ExitCode, VkstateError
 from vkstate.executor.ports import Sought
@@ -21,11 +22,10 @@ from vkstate.litellm.client import Connection
 from vkstate.litellm.proxy import LiteLLMProxy
 from vkstate.litellm.reader import read_all, read_live
 from vkstate.rebuild import Candidate, Rebuilt, candidates, ours, rebuilt
-from vkstate.state.directory import directory_of
+from vkstate.schedule import desired_at
 from vkstate.state.file import StateMissing
 from vkstate.state.model import State
 from vkstate.state.parsing import StateAmbiguous, StateConflicted, StateDamaged
-from vkstate.state.plain_store import PlainStore
 from vkstate.urls import canonical_url
 from vkstate.views.grouping import listing
 from vkstate.views.words import counted, escaped, prose, verb
@@ -87,9 +87,9 @@ def carry_out_rebuild(project: Project, asked: str | None, *, ask: bool, dry: bo
     lineage = _lineage(project, asked, old)
     if old is not None and old.lineage == lineage:
         project.in_git(writing=not dry)
-    with project.connected() as connection:
+    with project.connected() as connection, reading(project, connection):
         outcome = _outcome(project, connection, lineage, old)
-    project.store = PlainStore(directory_of(project.state_path), outcome.state.lineage)
+    project.store = project.store_of(outcome.state.lineage)
     for warning in project.store.warnings:
         say(f"warning: {warning}")
     for line in _shown(project, outcome):
@@ -126,10 +126,10 @@ def _readable(project: Project) -> State | None:
 
 def _lineage(project: Project, asked: str | None, old: State | None) -> str | None:
     """The lineage to rebuild: as it is asked for, else as the secret store has it, else the state; None is unknown."""
-    directory = directory_of(project.state_path)
-    stored = PlainStore.lineage_in(directory)
+    stored = project.stored_lineage
     if asked is not None and stored not in (None, asked):
-        store, aside = directory / "keys.json", directory / "keys.other.json"
+        store = project.store_of(stored or "").path
+        aside = store.with_name(f"{store.stem}.other.json")
         raise LineagesDiffer(
             f"--lineage is {asked}, and {store} holds the key values of lineage {stored}. Nothing was touched.",
             hint="leave --lineage out, or keep that store aside while you work here: "
@@ -162,7 +162,8 @@ def _outcome(project: Project, connection: Connection, lineage: str | None, old:
     if not found:
         raise _nothing(config.proxy.url, lineage, listed)
     rows = _as_planned(proxy, found, config.proxy.parallelism)
-    result = rebuilt(lineage, rows, {key.alias: key for key in config.keys}, same.keys if same else None)
+    desired = desired_at(proxy.now(), {key.alias: key for key in config.keys})
+    result = rebuilt(lineage, rows, desired, same.keys if same else None)
     url = canonical_url(config.proxy.url)
     if same and same.proxy == url and same.keys == result.records:
         return _Outcome(result, same, old)

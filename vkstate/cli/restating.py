@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from shlex import quote
 from typing import ClassVar, Final
 
+from vkstate.attributes import EXPIRY_PATHS
 from vkstate.cli.planning import Planned, asked_and_made, known_here, read
 from vkstate.cli.project import Project
+from vkstate.cli.showing import reading
 from vkstate.config.aliases import alias_problem
 from vkstate.differences import ALIAS_PATH, STAMP_PATH, WORKSHOP_PATH
 from vkstate.errors import ExitCode, VkstateError
@@ -17,7 +19,7 @@ from vkstate.litellm.client import Connection
 from vkstate.litellm.proxy import LiteLLMProxy
 from vkstate.moves import resolve
 from vkstate.options import WORKSHOP, Move, Options, Removed
-from vkstate.plan import Action, Change, Reason
+from vkstate.plan import Action, Caution, Change, Reason
 from vkstate.planner import plan as make_plan
 from vkstate.unchanged import as_recorded
 
@@ -57,7 +59,9 @@ def planned_move(project: Project, connection: Connection, move: Move) -> Planne
 def _renaming(change: Change) -> Change:
     """A change without what a move does not do. Of a key that is not there only the record is renamed."""
     if change.recorded is None or change.action in (Action.UPDATE, Action.ADOPT, Action.NO_OP):
-        return replace(change, diffs=tuple(diff for diff in change.diffs if diff.path in _MOVING))
+        # What an interrupted create has left another end is given its own now: no later plan would know of that.
+        kept = _MOVING | EXPIRY_PATHS if change.action is Action.ADOPT else _MOVING
+        return replace(change, diffs=tuple(diff for diff in change.diffs if diff.path in kept))
     renamed = replace(change.recorded, alias=change.alias)
     return Change(change.alias, Action.UPDATE, Reason.MOVED, recorded=change.recorded, becomes=renamed)
 
@@ -100,8 +104,25 @@ def _as_moved(
 
 def planned_release(project: Project, connection: Connection, aliases: Collection[Alias]) -> Planned:
     """The plan that drops records, and takes our mark off the keys."""
+    recorded = known_here(project)
     removed = tuple(Removed(alias, destroy=False, place="vkstate state rm") for alias in aliases)
-    return _narrow(project, connection, known_here(project), aliases, {}, Options(removed=removed))
+    result = _narrow(project, connection, recorded, aliases, {}, Options(removed=removed))
+    stay = [alias for alias, key in recorded.keys.items() if key.retired and key.retired.successor in aliases]
+    said = (*_declared_still(project, aliases), *_staying(stay, aliases))
+    return replace(result, plan=replace(result.plan, warnings=(*result.plan.warnings, *said)))
+
+
+def _declared_still(project: Project, aliases: Collection[Alias]) -> Iterator[Caution]:
+    """That the config asks for what is let go of: the next plan would meet it as somebody else's."""
+    if declared := tuple(key.alias for key in project.config.keys if key.alias in aliases):
+        yield Caution(f"{project.config_path} still declares ", declared, ": take that out as well.")
+
+
+def _staying(retired: Collection[Alias], aliases: Collection[Alias]) -> Iterator[Caution]:
+    """That the old keys of what is let go of are still ours, and are deleted in their time."""
+    if left := tuple(alias for alias in retired if alias not in aliases):
+        after = ". To let go of one as well: vkstate state rm ALIAS"
+        yield Caution("old values still work, and their keys stay this project's until they are deleted: ", left, after)
 
 
 def _narrow(
@@ -115,6 +136,7 @@ def _narrow(
     """A plan about some records only. The others stay as they are, and nothing is said of the rest of the proxy."""
     some = replace(recorded, keys={alias: key for alias, key in recorded.keys.items() if alias in chosen})
     proxy = LiteLLMProxy(connection)
-    live = read(proxy, some, desired, project.config.proxy.parallelism)
+    with reading(project, connection):
+        live = read(proxy, some, desired, project.config.proxy.parallelism)
     plan, _ = asked_and_made(connection, lambda able: make_plan(desired, some, live, able, connection.now(), options))
     return Planned(replace(plan, unmanaged=0), project.state, recorded, proxy)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 from typing import ClassVar
 
@@ -70,7 +69,7 @@ def options_of(wish: Wish) -> PlanOptions:
         excludes=wish.selection.excludes,
         allow_deletes=wish.allow_deletes,
         replace=wish.replace,
-        grace=None if wish.grace is None else int(wish.grace.total_seconds()),
+        grace=wish.grace,
         renew=wish.renew,
         adopt_replaced=wish.adopt_replaced,
         refresh_only=wish.refresh_only,
@@ -102,7 +101,7 @@ def load_plan(path: Path) -> tuple[Wish, Expected]:
         selection=Selection(options.targets, options.excludes),
         allow_deletes=options.allow_deletes,
         replace=options.replace,
-        grace=None if options.grace is None else timedelta(seconds=options.grace),
+        grace=options.grace,
         renew=options.renew,
         adopt_replaced=options.adopt_replaced,
         refresh_only=options.refresh_only,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from vkstate.cli.project import Project
 from vkstate.errors import ExitCode, VkstateError
-from vkstate.keys import Alias
-from vkstate.targets import Selection, unmatched
+from vkstate.keys import Alias, RecordedKey, Status
+from vkstate.targets import Selection, matches, unmatched
 
 
 class NoSuchKey(VkstateError):
@@ -15,6 +16,12 @@ class NoSuchKey(VkstateError):
 
     summary: ClassVar[str] = "no recorded key is named so"
     exit_code: ClassVar[ExitCode] = ExitCode.ERROR
+
+
+class NothingToHandOut(VkstateError):
+    """Every key that was asked for is gone."""
+
+    summary: ClassVar[str] = "there is no key to hand out"
 
 
 def selected(project: Project, targets: list[str] | None, exclude: list[str] | None = None) -> list[Alias]:
@@ -32,11 +39,31 @@ def selected(project: Project, targets: list[str] | None, exclude: list[str] | N
     return [alias for alias, member in members.items() if selection.selects(alias, member)]
 
 
-def handed_out(project: Project, targets: list[str] | None, exclude: list[str] | None = None) -> list[Alias]:
-    """The aliases of the recorded keys that are given to people: a retired key only where it is named itself.
+def handed_out(
+    project: Project, targets: list[str] | None, exclude: list[str] | None = None
+) -> tuple[list[Alias], list[Alias]]:
+    """The aliases of the recorded keys that are given to people, and of those that are left out since they are gone.
+
+    A retired key is given only where a target names nothing but retired ones.
 
     :raises NoSuchKey: a target matches nothing.
+    :raises NothingToHandOut: targets name only keys that are gone.
     """
     keys = project.state.keys
-    chosen = selected(project, targets, exclude)
-    return [alias for alias in chosen if keys[alias].retired is None or alias in (targets or ())]
+    meant = {alias for target in targets or () for alias in _retired_alone(keys, target)}
+    chosen = [alias for alias in selected(project, targets, exclude) if keys[alias].retired is None or alias in meant]
+    gone = [alias for alias in chosen if keys[alias].status is Status.GONE]
+    given = [alias for alias in chosen if keys[alias].status is not Status.GONE]
+    if targets and gone and not given:
+        more = f", and so {len(gone) - 1:,} more" if len(gone) > 1 else ""
+        raise NothingToHandOut(
+            f"{gone[0]} was deleted on the proxy{more}, and on_missing: forget in the config leaves it so.",
+            hint="to make it anew, take on_missing: forget out of the config, then: vkstate apply",
+        )
+    return given, gone
+
+
+def _retired_alone(keys: Mapping[Alias, RecordedKey], target: str) -> list[Alias]:
+    """The keys that a target names, where all of them are retired; else none."""
+    found = [record for alias, record in keys.items() if matches(target, alias, record.member)]
+    return [record.alias for record in found] if all(record.retired for record in found) else []

@@ -55,7 +55,7 @@ def show_key(
         raise NoSuchKey(
             f"{project.state_path} records no key {alias}.", hint="vkstate state list shows what is recorded"
         )
-    known = record.token is not None and project.store.value_of(record.token) is not None
+    known = record.token is not None and record.token in project.store.tokens()
     shown = ShownKey(record, value_known=known)
     if as_json:
         sys.stdout.write(dumped(key_document(shown)))
@@ -88,7 +88,7 @@ def move_key(
 
     project = Project(shared)
     move = Move(source, target, "vkstate state mv")
-    run = Run("state mv", "apply", auto_approve=auto_approve, as_json=as_json, lock_timeout=lock_timeout, dry=dry_run)
+    run = Run("state mv", "move", auto_approve=auto_approve, as_json=as_json, lock_timeout=lock_timeout, dry=dry_run)
 
     _say_declared(project, source)
 
@@ -132,7 +132,7 @@ def remove_key(
     from vkstate.cli.selecting import selected
 
     project = Project(shared)
-    run = Run("state rm", "apply", auto_approve=auto_approve, as_json=as_json, lock_timeout=lock_timeout, dry=dry_run)
+    run = Run("state rm", "release", auto_approve=auto_approve, as_json=as_json, lock_timeout=lock_timeout, dry=dry_run)
 
     def question(plan: Plan) -> str:
         return f"Let go of {_keys(plan)} on {project.config.proxy.url}? They are not deleted."

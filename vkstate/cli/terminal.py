@@ -40,7 +40,7 @@ def hush() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def ask_yes(question: str, *, changes: Literal["proxy", "state"] = "proxy") -> None:
+def ask_yes(question: str, *, changes: Literal["proxy", "state", "config"] = "proxy") -> None:
     """Ask for the word ``yes``.
 
     :param changes: what is at stake.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import ClassVar
 
 from vkstate.cli.planning import Wish
@@ -79,10 +78,11 @@ def mode_of(wish: Wish) -> Mode:
     return "destroy" if wish.destroy else "refresh" if wish.refresh_only else "apply"
 
 
-def _grace(text: str | None) -> timedelta | None:
+def _grace(text: str | None) -> str | None:
     if text is None:
         return None
     try:
-        return timedelta(seconds=parse_duration(text))
+        parse_duration(text)
     except ValueError as error:
         raise WrongGrace(f"--grace: {error}.", hint="for example: --grace 24h") from None
+    return text
