@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Callable
 
@@ -16,14 +17,14 @@ from vkstate.executor.stop import Stop
 from vkstate.keys import Alias, Status
 
 
-def stopping(here: World, at: str, signal: Callable[[], None]) -> Callable[[str, object], None]:
+def stopping(here: World, at: str, send: Callable[[], None]) -> Callable[[str, object], None]:
     """A hook that sends a signal at the first call of a name."""
     left = [1]
 
     def hook(name: str, _: object) -> None:
         if name == at and left:
             left.clear()
-            signal()
+            send()
 
     return hook
 
@@ -181,3 +182,30 @@ def test_the_first_signal_counts() -> None:
     stop.request("SIGINT")
     assert (stop.requested, stop.signal, stop.wait(60)) == (True, "SIGTERM", True)
     assert NoPause().wait(60) is False
+
+
+def test_a_signal_that_comes_just_before_a_wait_is_acted_upon_during_it() -> None:
+    """Python notes it at once and runs its handler with the main thread's next bytecode: that thread waits.
+
+    A signal that another thread is sent does the same for certain: it does not wake the main thread either.
+    """
+    here = mixed()
+    acted = threading.Event()
+    noticed: list[bool] = []
+
+    def act(*_: object) -> None:
+        here.stop.request("SIGINT")
+        acted.set()
+
+    def hanging() -> None:
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+        noticed.append(acted.wait(20))
+
+    before = signal.signal(signal.SIGINT, act)
+    try:
+        with failing(here, stopping(here, "proxy.create", hanging)):
+            outcome = here.apply(parallelism=1)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert noticed == [True]
+    assert outcome.interrupted == "SIGINT"

@@ -17,6 +17,10 @@ BULK_AT_A_TIME: Final = 2
 """Requests about many keys at a time. Two keep a LiteLLM process busy (1,000 keys, 100 a request: 4.9 s by one, 3.5 s
 by two, 4.0 s by eight; 1.105), and more only wait for each other there: it fails a lookup that has waited for 10 s."""
 
+LOOKS_UP: Final = 0.25
+"""Seconds after which the waiting thread looks up: Python notes a signal that comes just before a wait, and acts on it
+after that, so that a Ctrl-C would have no effect as long as a request hangs."""
+
 Effect: TypeAlias = Callable[[], "Iterable[Task] | None"]
 """What a worker's answer means for the ledger: run by the owning thread; may ask for more tasks."""
 
@@ -63,7 +67,9 @@ class Pool:
                 if task is None:
                     break
                 running[self._threads.submit(task.work)] = task
-            done, _ = wait(running, timeout=self._ledger.seconds_to_save(), return_when=FIRST_COMPLETED)
+            seconds = self._ledger.seconds_to_save()
+            patience = LOOKS_UP if seconds is None else min(seconds, LOOKS_UP)
+            done, _ = wait(running, timeout=patience, return_when=FIRST_COMPLETED)
             for future in done:
                 queue.extend(self._settle(running.pop(future), future))
             self._ledger.save_if_due()
