@@ -203,7 +203,7 @@ def test_a_signal_that_comes_just_before_a_wait_is_acted_upon_during_it() -> Non
 
     before = signal.signal(signal.SIGINT, act)
     try:
-        with failing(here, stopping(here, "proxy.create", hanging)):
+        with failing(here, stopping(here, "proxy.update", hanging)):
             outcome = here.apply(parallelism=1)
     finally:
         signal.signal(signal.SIGINT, before)
