@@ -6,6 +6,7 @@ Marks in a page, each an HTML comment on a line of its own, in the line above a 
 ``file: NAME``          the block is written to the scenario's directory as this file
 ``new directory``       what follows runs in an empty directory
 ``run: COMMAND``        runs, and is not shown
+``clock: INSTANT``      from here on it is this time, and time goes on from there
 ``not run: WHY``        the block is only shown
 """
 

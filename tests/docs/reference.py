@@ -19,6 +19,7 @@ from vkstate.config.schema.attributes import BudgetLimit, KeyAttributes, Lifecyc
 from vkstate.config.schema.base import Strict, fields_of
 from vkstate.config.schema.document import Document
 from vkstate.config.schema.proxy import KubernetesSecret, MasterKeyPlace, Proxy
+from vkstate.config.schema.secret_store import Secrets
 from vkstate.config.schema.transitions import Moved, Removed, Safety
 from vkstate.config.schema.variables import Variable
 from vkstate.config.schema.workshops import Workshop
@@ -35,6 +36,7 @@ TABLES: Final[Mapping[str, tuple[type[Strict], type[Strict] | None]]] = {
     "workshop": (Workshop, KeyAttributes),
     "moved": (Moved, None),
     "removed": (Removed, None),
+    "secrets": (Secrets, None),
     "safety": (Safety, None),
     "attributes": (KeyAttributes, None),
     "budget_limits": (BudgetLimit, None),

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import subprocess
-import sys
 import tomllib
 from pathlib import Path
 from typing import Final
 
 from tests.docs.pages import ROOT, block_under
+from tests.launcher import launcher
 
 README: Final = ROOT / "README.md"
 _SET_UP: Final = ("python3 -m venv .venv", ".venv/bin/pip install --quiet .")
@@ -22,10 +21,7 @@ def test_the_sandbox_command_does_the_main_job(tmp_path: Path) -> None:
     assert block.language == "bash"
     assert block.lines[:2] == _SET_UP
     # An installation takes long and needs a package index: this one stands in for it.
-    launcher = tmp_path / ".venv" / "bin" / "vkstate"
-    launcher.parent.mkdir(parents=True)
-    launcher.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m vkstate "$@"\n', encoding="utf-8")
-    launcher.chmod(0o755)
+    launcher(tmp_path / ".venv" / "bin")
     (tmp_path / "new").mkdir()
     environ = {name: value for name, value in os.environ.items() if name != "CI"}
     done = subprocess.run(

@@ -1,7 +1,9 @@
 """Runs what the pages show being typed, and compares what comes of it.
 
 ``vkstate`` runs in this process, anything else in bash. What differs from run to run (key values, tokens, instants) is
-brought into one form on both sides; progress and the sandbox's note, which come on stderr, are left out on both.
+brought into one form on both sides; progress and the sandbox's note, which come on stderr, are left out on both. A
+line ``…`` of a page stands for whatever lines it leaves out; where the rest of an answer is no longer right, all of it
+is written anew.
 """
 
 from __future__ import annotations
@@ -14,17 +16,20 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, chdir, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
+from datetime import datetime
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 from unittest.mock import patch
 
+from tests.docs.clock import Clock
 from tests.docs.pages import Block, blocks
 from tests.docs.reference import COLUMNS
+from tests.launcher import launcher
 from vkstate.cli.app import run
 from vkstate.sandbox.server import serving
-from vkstate.sandbox.settings import DEFAULT_MASTER_KEY
+from vkstate.sandbox.settings import DEFAULT_MASTER_KEY, Settings
 
 PROXY: Final = "https://litellm.example.com"
 """The proxy of the pages. A served sandbox stands in for it when they are run."""
@@ -32,13 +37,16 @@ DIRECTORY: Final = "/home/you/keys"
 """Where the pages are, as they show it."""
 
 _NOISE: Final = re.compile(
-    r"note: sandbox:// is .*|[0-9,]+ changes? to make|sending|reading back|[0-9,]+ of [0-9,]+(, .*)?"
+    r"note: sandbox:// is .*|[0-9,]+ changes? to make|sending|reading back|retiring old keys|[0-9,]+ of [0-9,]+(, .*)?"
 )
+_LEFT_OUT: Final = "…"
 _VALUE: Final = re.compile(r"sk-[A-Za-z0-9_-]{32}(?![A-Za-z0-9_-])")
 _SHELL: Final = re.compile(r"[|<>;&$`]")
 _FORMS: Final = (
     (_VALUE, "sk-…"),
     (re.compile(r"sk-\.\.\.[A-Za-z0-9_-]{4}"), "sk-...XXXX"),
+    (re.compile(r"\bage1[a-z0-9]{58}\b"), "age1…"),
+    (re.compile(r"(?<=  )[0-9a-f]{8}(?=  )"), "TOKEN"),
     (re.compile(r"[0-9a-f]{64}"), "TOKEN"),
     (re.compile(r"(?<=\.retired-)[0-9a-f]{8}\b"), "TOKEN"),
     (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "LINEAGE"),
@@ -67,7 +75,8 @@ class Answer:
 
     @property
     def as_shown(self) -> bool:
-        return normal(self.step.shown) == normal(self.text)
+        shown = ("(?s:.*)" if line == _LEFT_OUT else re.escape(line) for line in normal(self.step.shown))
+        return re.fullmatch("\n".join(shown), "\n".join(normal(self.text))) is not None
 
 
 def normal(lines: tuple[str, ...]) -> list[str]:
@@ -112,6 +121,8 @@ def _played(block: Block, scenario: Scenario) -> Iterator[Answer]:
     elif kind == "run":
         scenario.type(rest)
         assert scenario.code == 0, f"{rest}: exit {scenario.code}"
+    elif kind == "clock":
+        scenario.clock.set(datetime.fromisoformat(rest))
     elif block.language == "console" and kind != "not run":
         for step in steps(block):
             yield Answer(step, tuple(scenario.type(step.command).splitlines()))
@@ -121,13 +132,12 @@ def _played(block: Block, scenario: Scenario) -> Iterator[Answer]:
 def _scenario() -> Iterator[Scenario]:
     with TemporaryDirectory() as place, TemporaryDirectory() as elsewhere:
         sandbox = Path(elsewhere, "sandbox.sqlite")
-        with serving(sandbox) as url:
+        clock = Clock()
+        with serving(sandbox, settings=Settings(clock=clock)) as url:
             directory = Path(os.path.realpath(place))
-            launcher = Path(elsewhere, "vkstate")
-            launcher.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m vkstate "$@"\n', encoding="utf-8")
-            launcher.chmod(0o755)
+            launcher(Path(elsewhere))
             path = f"{elsewhere}{os.pathsep}{os.environ['PATH']}"
-            yield Scenario(directory, url, {"PATH": path, "LITELLM_MASTER_KEY": DEFAULT_MASTER_KEY})
+            yield Scenario(directory, url, {"PATH": path, "LITELLM_MASTER_KEY": DEFAULT_MASTER_KEY}, clock)
 
 
 @dataclass
@@ -137,6 +147,7 @@ class Scenario:
     directory: Path
     proxy: str
     given: Mapping[str, str]
+    clock: Clock
     code: int = 0
     environ: dict[str, str] = field(init=False)
 
@@ -162,6 +173,7 @@ class Scenario:
         with (
             patch.dict(os.environ, self.environ, clear=True),
             chdir(self.directory),
+            self.clock.of_this_machine(),
             redirect_stdout(said),
             redirect_stderr(said),
             patch.object(sys, "stdin", StringIO()),
