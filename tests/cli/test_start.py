@@ -173,7 +173,7 @@ def test_version(workspace: Workspace) -> None:
     assert workspace.ok("version").stdout == f"vkstate {__version__}\n"
     assert workspace.ok("--version").stdout == f"vkstate {__version__}\n"
     assert workspace.run("-version").complaint[-1] == "hint: write it as vkstate version"
-    assert workspace.run("-C", ".", "--version").complaint[-1] == "hint: write it as vkstate version"
+    assert workspace.run("-C", ".", "--version").complaint[-1] == "hint: write it as vkstate -C . version"
     assert workspace.ok("--no-color", "version").stdout == f"vkstate {__version__}\n"
     assert list(workspace.ok("version", "--json").document) == ["vkstate", "python"]
     assert workspace.run("version", "--nope").code == 64

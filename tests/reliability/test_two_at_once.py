@@ -166,7 +166,7 @@ def test_behind_and_fetched(command: str, pair: tuple[Clone, Clone], clones: Clo
     second.fetch()
     ran = refused(second, clones, command, "--auto-approve")
     assert ran.complaint[0] == "error: the state in this clone is behind"
-    assert ran.complaint[-1] == "hint: get them: git pull"
+    assert ran.complaint[-1] == f"hint: get them: cd {second.path} && git pull"
     caught_up(second, clones)
 
 
@@ -228,7 +228,7 @@ class Meeting:
         self._over = False
         self._lock = threading.Lock()
 
-    def attend(self, about: object, seconds: float = 15) -> None:
+    def attend(self, about: object, seconds: float = 5) -> None:
         """Wait for the other one, the first time that two of them come."""
         with self._lock:
             barrier = self._barriers.setdefault(about, threading.Barrier(2))

@@ -139,7 +139,9 @@ def _said(error: VkstateError, arguments: Sequence[str]) -> int:
 
         sys.stdout.write(line(error_document(error)))
         sys.stdout.flush()
-    print(error_text(error), file=sys.stderr)  # noqa: T201 - the boundary speaks
+    from vkstate.cli.elsewhere import directory_of
+
+    print(error_text(error, directory_of(arguments)), file=sys.stderr)  # noqa: T201 - the boundary speaks
     return int(error.exit_code)
 
 
@@ -149,12 +151,16 @@ def _wants_json(arguments: Sequence[str]) -> bool:
     return "--json" in arguments or "--format=json" in arguments or ("--format", "json") in pairs
 
 
-def error_text(error: VkstateError) -> str:
-    """An error as people read it. What does not print is escaped: an alias, or a proxy's words, may hold anything."""
+def error_text(error: VkstateError, directory: str | None = None) -> str:
+    """An error as people read it. What does not print is escaped: an alias, or a proxy's words, may hold anything.
+
+    :param directory: where vkstate was told to work, see ``vkstate.cli.elsewhere``.
+    """
+    from vkstate.cli.elsewhere import from_here
     from vkstate.views.words import escaped
 
     lines = [f"error: {error.summary}", *(f"  {escaped(line)}" for line in error.detail.splitlines())]
-    return "\n".join([*lines, f"hint: {escaped(error.hint)}"] if error.hint else lines)
+    return "\n".join([*lines, f"hint: {escaped(from_here(error.hint, directory))}"] if error.hint else lines)
 
 
 def _bug(error: Exception) -> Bug:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from vkstate.age import Recipient
+from vkstate.cli.elsewhere import from_here
 from vkstate.cli.shared import Shared
 from vkstate.cli.terminal import say
 from vkstate.config.config import Config
@@ -62,12 +63,16 @@ class Project:
         if shared.chdir:
             _enter(shared.chdir)
         self.shared = shared
-        self._warn = warn or _warn
+        self._warn = warn or self._say
         self._seen: list[str] = []
         self.config_path = shared.config or Path(CONFIG_NAME)
         self.state_path = shared.state or self.config_path.parent / STATE_NAME
         self.secrets_path = secrets_path_of(self.state_path)
         self.identities = Identities(identities, os.environ)
+
+    def _say(self, sentence: str) -> None:
+        directory = self.shared.chdir
+        say(f"warning: {from_here(sentence, None if directory is None else str(directory))}")
 
     @cached_property
     def variables(self) -> Mapping[str, str]:
@@ -220,15 +225,12 @@ class Project:
             connection.close()
 
 
-def _warn(sentence: str) -> None:
-    say(f"warning: {sentence}")
-
-
 def _enter(directory: Path) -> None:
     try:
         os.chdir(directory)
     except OSError as error:
-        raise WrongDirectory(f"-C {directory}: {error.strerror}.", hint=f"mkdir {directory}, or correct -C") from None
+        hint = f"make the directory {directory}, or correct -C"
+        raise WrongDirectory(f"-C {directory}: {error.strerror}.", hint=hint) from None
 
 
 def _waiting(holder: Holder | None) -> None:
