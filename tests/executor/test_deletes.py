@@ -87,6 +87,13 @@ def test_what_is_reported_is_what_was_spent_by_then() -> None:
     assert outcome.closed == here.journal.reports[0]
 
 
+def test_where_no_report_is_kept_nothing_is_read_for_it() -> None:
+    here = world()
+    here.journal.keeps_reports = False
+    assert (said(here.apply()), here.journal.reports) == ({"a": "applied"}, [])
+    assert here.fuse.calls[0] == "proxy.delete"
+
+
 def test_where_the_spend_cannot_be_read_again_the_plan_counts() -> None:
     here = World().has([recorded("a")], [live("a", spend=1.25)])
     with failing(here, fails(Unreachable("Connection refused."), "proxy.find")):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -265,6 +266,20 @@ def test_where_the_rename_is_refused_the_old_key_goes_first(error: Refused) -> N
     order = [name for name in here.fuse.calls if name in ("journal.report", "proxy.delete", "proxy.create")]
     assert order == ["journal.report", "proxy.delete", "proxy.create"]
     collected(here)
+
+
+def test_what_the_old_key_had_spent_is_read_by_a_worker() -> None:
+    """The thread that owns the state saves it meanwhile, and sees an interrupt."""
+    here = world()
+    readers: list[tuple[str, bool]] = []
+
+    def hook(name: str, _: object) -> None:
+        if name in ("proxy.find", "journal.report"):
+            readers.append((name, threading.current_thread() is threading.main_thread()))
+
+    with failing(here, fails(NO, "proxy.update"), hook):
+        here.apply()
+    assert readers == [("proxy.find", False), ("journal.report", True), ("proxy.find", False)]
 
 
 def test_a_rename_that_is_answered_and_not_made_is_a_refusal() -> None:

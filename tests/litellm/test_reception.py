@@ -62,6 +62,14 @@ def test_a_key_that_opens_nothing(
     assert all(secret not in repr(told) for secret in (VALUE.reveal(), VALUE.token))
 
 
+def test_a_spent_key_is_asked_about_once(connection: Connection, answers: responses.RequestsMock) -> None:
+    """Its refusal (429 from 1.90 on) is no "too busy", not even with a Retry-After beyond the time of a call."""
+    body = refusal("Budget has been exceeded! Current cost: 2.0, Max budget: 1.0", "budget_exceeded")
+    answers.add("GET", MODELS, json=body, status=429, headers={"Retry-After": "86400"})
+    assert receive(connection, VALUE).standing is Standing.SPENT
+    assert len(answers.calls) == 1
+
+
 def test_a_proxy_that_fails_says_nothing_of_the_key(connection: Connection, answers: responses.RequestsMock) -> None:
     answers.add("GET", READY, json={"status": "healthy", "db": "connected"})
     answers.add("GET", MODELS, json=refusal("boom", "internal_server_error"), status=500)

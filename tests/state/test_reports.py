@@ -47,6 +47,7 @@ def test_a_report_is_exactly_this(report: ClosingReport, tmp_path: Path) -> None
             for number, spend in ((2, 0.2), (10, 0.1))
         ],
         "total_spend": 0.3,
+        "total_lifetime_spend": None,
     }
     assert report.path == tmp_path / "reports" / "20260301T120000Z.json"
     assert report.path.read_text() == json.dumps(expected, indent=2) + "\n"
@@ -63,6 +64,13 @@ def test_one_run_has_one_report(tmp_path: Path) -> None:
     form = json.loads(report.path.read_text())
     assert [(entry["alias"], entry["spend"]) for entry in form["keys"]] == [("user1", 4), ("user2", 2)]
     assert (form["total_spend"], form["written_at"]) == (6, "2026-03-01T12:01:30Z")
+
+
+def test_what_was_spent_before_a_budget_began_anew_is_in_the_lifetime_total(report: ClosingReport) -> None:
+    report.add([replace(line(1, 0.1), lifetime_spend=2.5), replace(line(2, 0.2), lifetime_spend=0.7)])
+    assert report.path is not None
+    form = json.loads(report.path.read_text())
+    assert (form["total_spend"], form["total_lifetime_spend"]) == (0.3, 3.2)
 
 
 def test_figures_are_as_people_add_them(report: ClosingReport) -> None:

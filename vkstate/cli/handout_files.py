@@ -7,12 +7,13 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import ClassVar, Final
 
+from vkstate.cli.own_files import refuse_own
 from vkstate.cli.project import Project
 from vkstate.cli.terminal import say
 from vkstate.errors import ExitCode, VkstateError
-from vkstate.state.directory import directory_of
 from vkstate.state.durable import durable_write, exists, make_directory
 from vkstate.state.exposed import refuse_addable
 from vkstate.views.handouts import Handout
@@ -22,17 +23,16 @@ _SECRET: Final = 0o600
 _SECRET_DIRECTORY: Final = 0o700
 
 
-class OwnFile(VkstateError):
-    """The keys are to be written over what the project lives of."""
-
-    summary: ClassVar[str] = "the keys are not written over a file of the project"
-    exit_code: ClassVar[ExitCode] = ExitCode.USAGE
-
-
 class NoHandout(VkstateError):
     """The keys are to be written over something that is no earlier handout."""
 
     summary: ClassVar[str] = "the keys are not written over another file"
+
+
+class NoDirectory(VkstateError):
+    """The keys are to be written into a directory that is not there."""
+
+    summary: ClassVar[str] = "the directory does not exist"
 
 
 class OneFile(VkstateError):
@@ -70,14 +70,18 @@ def write_files(project: Project, place: Place, texts: Mapping[str, str], given:
 
     :param given: the keys that are in them; in a directory, those whose values are known.
     :param force: write even where git would add them.
-    :raises OwnFile: the config, the state or the secret store stands there.
+    :raises OwnFile: what the project lives of stands there, or a secret key.
+    :raises NoDirectory: nothing is where the file should be written.
     :raises NoHandout: another file does.
     :raises WouldBeCommitted: git would add a file.
     """
     names = list(texts) if place.directory else []
     paths = [place.path / name for name in names] if place.directory else [place.path]
     for path in paths:
-        _refuse_own(project, path)
+        refuse_own(project, path)
+    if not place.directory and not exists(place.path.parent):
+        parent = place.path.parent
+        raise NoDirectory(f"There is no directory {parent}.", hint=f"mkdir -p {quote(str(parent))}")
     if paths and not force:
         for path in paths:
             _refuse_other(path)
@@ -105,11 +109,3 @@ def _refuse_other(path: Path) -> None:
             f"{path} exists, and others may read it (mode {stat.S_IMODE(mode):04o}), which no handout lets them.",
             hint="name another file; or --force",
         )
-
-
-def _refuse_own(project: Project, path: Path) -> None:
-    """Config, state, stores, identities: what stands in ``.vkstate/`` is all of that kind, and stays as it is."""
-    real = Path(os.path.realpath(path))
-    own = [os.path.realpath(one) for one in (project.config_path, project.state_path, project.secrets_path)]
-    if str(real) in own or (real.is_relative_to(directory_of(project.state_path)) and exists(real)):
-        raise OwnFile(f"{path} belongs to the project.", hint="name another file, or delete that one first")

@@ -86,23 +86,28 @@ class Deletes:
         """The keys that are verified gone, as they were reported."""
         return tuple(self._lines[token] for token in self._gone if token in self._lines)
 
-    def report(self, changes: Sequence[Change]) -> None:
-        """Keep the final spend of every key that is about to go; nothing is deleted before this is durable.
+    def read_spend(self, changes: Sequence[Change]) -> Mapping[Token, ClosingLine]:
+        """The final spend of every key that is about to go, where the journal keeps it. Keeps nothing itself, so that a
+        worker may call it.
 
         It is read now, since the plan may have waited long for its consent; where it cannot be, the plan's counts.
         """
         planned = {change.live.token: (change, change.live) for change in changes if change.live}
-        if not planned:
-            return
+        if not planned or not self._journal.keeps_reports:
+            return {}
         now: Mapping[Token, LiveKey] = {}
         with suppress(VkstateError):
             now = self._proxy.find([_sought(change) for change, _ in planned.values()])
-        lines = {
+        return {
             token: closing_line(change.alias, _with_spend_of(now.get(token, live), live), change.recorded)
             for token, (change, live) in planned.items()
         }
-        self._journal.report(tuple(lines.values()))
-        self._lines |= lines
+
+    def report(self, lines: Mapping[Token, ClosingLine]) -> None:
+        """Keep what was read of keys that are about to go; none of them is deleted before this is durable."""
+        if lines:
+            self._journal.report(tuple(lines.values()))
+            self._lines |= lines
 
     def tasks(self, changes: Sequence[Change]) -> Iterator[Task]:
         """The requests, in batches."""

@@ -7,7 +7,7 @@ seen from the records alone, so that a later run goes on where one was killed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -17,7 +17,7 @@ from vkstate.executor.ledger import Ledger
 from vkstate.executor.orders import ending_order, rename_order
 from vkstate.executor.pool import Effect, Pool, Task
 from vkstate.executor.ports import AnswerLost, ClosingLine, Journal, Proxy, Refused
-from vkstate.keys import Alias, LiveKey, RecordedKey
+from vkstate.keys import Alias, LiveKey, RecordedKey, Token
 from vkstate.plan import Action, Change, Reason
 from vkstate.unchanged import as_recorded, ends_by
 
@@ -67,15 +67,22 @@ class Replacements:
 
         return Task((change,), work, failed, create.skipped)
 
-    def _delete_first(self, change: Change, create: Task) -> Iterable[Task] | None:
+    def _delete_first(self, change: Change, create: Task) -> Iterable[Task]:
         """The way where the old key cannot be renamed: for a moment neither value works."""
-        try:
-            self._deletes.report([_delete_of(change)])
-        except VkstateError as error:
-            self._ledger.troubled(error)
-            return create.failed(Refused(f"The old key was not deleted: {error.detail}", hint=error.hint))
 
-        def work() -> Effect:
+        def read() -> Effect:
+            lines = self._deletes.read_spend([_delete_of(change)])
+            return lambda: report(lines)
+
+        def report(lines: Mapping[Token, ClosingLine]) -> Iterable[Task] | None:
+            try:
+                self._deletes.report(lines)
+            except VkstateError as error:
+                self._ledger.troubled(error)
+                return create.failed(Refused(f"The old key was not deleted: {error.detail}", hint=error.hint))
+            return [Task((change,), delete, create.failed, create.skipped)]
+
+        def delete() -> Effect:
             self._deletes.delete_now(change)
             return gone
 
@@ -88,7 +95,7 @@ class Replacements:
             )
             return [create]
 
-        return [Task((change,), work, create.failed, create.skipped)]
+        return [Task((change,), read, create.failed, create.skipped)]
 
     @property
     def closed(self) -> tuple[ClosingLine, ...]:
@@ -150,7 +157,7 @@ class Replacements:
     def _delete(self, changes: Sequence[Change], pool: Pool) -> None:
         deletes = [_delete_of(change) for change in changes]
         try:
-            self._deletes.report(deletes)
+            self._deletes.report(self._deletes.read_spend(deletes))
         except VkstateError as error:
             for change in deletes:
                 self.left(change, error)

@@ -7,10 +7,9 @@ import ipaddress
 import json as jsons
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Final, Protocol, TypeAlias, TypeVar
+from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
 import requests
@@ -21,6 +20,7 @@ from vkstate.errors import VkstateError
 from vkstate.litellm.clock import ServerClock
 from vkstate.litellm.errors import MasterKeyRefused, NoAnswer, Unreachable
 from vkstate.litellm.faults import fault_of
+from vkstate.litellm.parallel import PARALLELISM, Item, Result, Watch, each
 from vkstate.litellm.redaction import Redaction
 from vkstate.litellm.retry import PASSING, asked_pause, backoff
 from vkstate.litellm.transport import Answer, BearerAuth, Mount, Refusal, Request, Reset, Transport
@@ -32,22 +32,7 @@ Log: TypeAlias = Callable[[str, str, int | None, float], None]
 Body: TypeAlias = "Mapping[str, Json] | Callable[[], Mapping[str, Json]]"
 """What is sent as JSON; a function where it depends on the moment of sending."""
 
-PARALLELISM: Final = 8
-"""Requests at a time: four take nearly all that one LiteLLM process has, more than eight only add latency."""
-
 _ATTEMPTS_WORTH: Final = 3
-_Item = TypeVar("_Item")
-_Result = TypeVar("_Result")
-
-
-class Watch(Protocol):
-    """Told how reading comes on. Several threads may call it at once."""
-
-    def expect(self, requests: int) -> None:
-        """So many pieces of work have been begun together, of about a request each."""
-
-    def request_answered(self) -> None:
-        """One of them is done."""
 
 
 class Connection:
@@ -249,7 +234,7 @@ class Connection:
         """Whether asking again may help. A proxy that never answered is not waited for: its url is likely wrong."""
         match outcome:
             case Answer():
-                return outcome.status in PASSING
+                return outcome.status in PASSING and not fault_of(outcome).spent
             case NoAnswer():
                 return True
             case _:
@@ -285,29 +270,10 @@ class Connection:
         return said == "connected" if isinstance(said, str) else None
 
     def each(
-        self, work: Callable[[_Item], _Result], items: Iterable[_Item], parallelism: int = PARALLELISM
-    ) -> list[_Result]:
+        self, work: Callable[[Item], Result], items: Iterable[Item], parallelism: int = PARALLELISM
+    ) -> list[Result]:
         """The results of ``work`` on every item, in order, so many at a time; the first error stops the rest."""
-        waiting = list(items)
-        watch = self._watch
-        if len(waiting) < 2:
-            return [work(item) for item in waiting]
-        if watch:
-            watch.expect(len(waiting))
-
-        def watched(item: _Item) -> _Result:
-            result = work(item)
-            if watch:
-                watch.request_answered()
-            return result
-
-        if parallelism < 2:
-            return [watched(item) for item in waiting]
-        pool = ThreadPoolExecutor(min(parallelism, len(waiting)), thread_name_prefix="litellm")
-        try:
-            return list(pool.map(watched, waiting))
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+        return each(work, items, parallelism, self._watch)
 
 
 def _unfolded(outcome: Answer | VkstateError) -> Answer:

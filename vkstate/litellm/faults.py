@@ -66,6 +66,14 @@ class Fault:
         return self.status == 401 and bool(_UNKNOWN_KEY.search(self.message) or "Key is blocked" in self.message)
 
     @property
+    def spent(self) -> bool:
+        """Whether a budget is used up, the caller's own or that of its user or team.
+
+        400 on 1.72 and 1.80, 429 on 1.90, 422 on 1.105.
+        """
+        return self.type == "budget_exceeded"
+
+    @property
     def not_admin(self) -> bool:
         return self.status in (401, 403) and bool(_NOT_ADMIN.search(self.message))
 

@@ -23,12 +23,13 @@ from vkstate.executor.ports import (
     UpdateOrder,
 )
 from vkstate.keys import Alias, KeyValue, LiveKey, Token
-from vkstate.litellm.client import PARALLELISM, Connection
+from vkstate.litellm.client import Connection
 from vkstate.litellm.convert import generate_body, hidden_texts, needs_current, update_body
 from vkstate.litellm.errors import BadAnswer, NoAnswer, NoDatabase, NotLiteLLM, ServerFault
 from vkstate.litellm.faults import fault_of
 from vkstate.litellm.listing import PAGE, Page, read_listed, read_one, read_page
 from vkstate.litellm.matching import Found, find_keys
+from vkstate.litellm.parallel import PARALLELISM
 from vkstate.litellm.refusals import explained, unknown
 from vkstate.litellm.rows import live_key, permits
 from vkstate.litellm.teams import has_team

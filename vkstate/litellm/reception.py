@@ -92,10 +92,11 @@ def _standing(fault: Fault) -> Standing:
     by_type = {
         "token_not_found_in_db": Standing.UNKNOWN,
         "expired_key": Standing.EXPIRED,
-        "budget_exceeded": Standing.SPENT,
     }
     if fault.type in by_type:
         return by_type[fault.type]
+    if fault.spent:
+        return Standing.SPENT
     if "Key is blocked" in fault.message:
         return Standing.BLOCKED
     if _TEAM_BLOCKED.search(fault.message):

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
@@ -58,8 +59,15 @@ class ClosingReport:
             "written_at": format_instant(now),
             "keys": [_form(line) for line in lines],
             "total_spend": float(totals(lines).whole.spend),
+            "total_lifetime_spend": _lifetime(lines),
         }
         return json.dumps(form, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _lifetime(lines: Sequence[ClosingLine]) -> float | None:
+    """What the keys have spent in all, also before a budget began anew; None where that of any is not known."""
+    known = [dollars(line.lifetime_spend) for line in lines if line.lifetime_spend is not None]
+    return float(sum(known, Decimal())) if len(known) == len(lines) else None
 
 
 def _form(line: ClosingLine) -> dict[str, object]:
