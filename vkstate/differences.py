@@ -7,7 +7,7 @@ alone. Both sides are in canonical form before they are compared.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -28,7 +28,8 @@ from vkstate.attributes import (
     seal,
 )
 from vkstate.expiry import Expiry, Lasting, Never, Until, end_of, expiry_of, format_instant, same_instant
-from vkstate.keys import Capabilities, DesiredKey, LiveKey, Member, RecordedKey, Stamp, Status
+from vkstate.identity import adopted_id, carries, follows_the_move, member_text
+from vkstate.keys import Capabilities, DesiredKey, LiveKey, RecordedKey, Stamp, Status
 from vkstate.plan import AttributeDiff, Cause, Problem
 
 STAMP_PATH = f"metadata.{STAMP_KEY}"
@@ -89,18 +90,6 @@ def is_protected(desired: DesiredKey, recorded: RecordedKey | None) -> bool:
     return recorded is not None and recorded.prevent_destroy
 
 
-def adopted_id(live: LiveKey, lineage: str) -> str:
-    """The id of a key that is taken into the state: the one that it carries for us, else the same whenever asked."""
-    return live.stamp.id if live.stamp and live.stamp.lineage == lineage else live.token[:16]
-
-
-def is_record_of(record: RecordedKey, live: LiveKey) -> bool:
-    """Whether a live key is what a record stands for: by its token, and while that is not known by the key's mark."""
-    if record.token is not None:
-        return record.token == live.token
-    return live.stamp is not None and live.stamp.id == record.id
-
-
 def declared_expiry(desired: DesiredKey) -> Expiry:
     """The expiry that a desired key asks for."""
     return expiry_of(desired.declared) or Never()
@@ -128,7 +117,8 @@ def _attributes(comparison: Comparison) -> Iterator[AttributeDiff]:
 
 def _declared(comparison: Comparison, path: str, before: Value | Unset, after: Value) -> AttributeDiff | None:
     changed = not same(before, after)
-    cause = Cause.MOVED if path == "user_id" and _follows_the_move(comparison, before, after) else Cause.CONFIG
+    follows = path == "user_id" and follows_the_move(comparison.recorded, comparison.desired, before, after)
+    cause = Cause.MOVED if follows else Cause.CONFIG
     current = live_value(comparison.live, path)
     if isinstance(after, Sealed) or current is None:
         given = comparison.recorded is None and current is None and _only_at_creation(path)
@@ -140,18 +130,6 @@ def _declared(comparison: Comparison, path: str, before: Value | Unset, after: V
     # What was sensitive when it was applied is still so on the proxy, although the config no longer says it.
     shown = before if isinstance(before, Sealed) else current.value
     return AttributeDiff(path, shown, after, cause if changed else Cause.OUTSIDE)
-
-
-def _follows_the_move(comparison: Comparison, before: Value | Unset, after: Value) -> bool:
-    """Whether a user id is another one because the alias or the workshop is, of which it is made."""
-    recorded, desired = comparison.recorded, comparison.desired
-    if recorded is None or recorded.alias == desired.alias:
-        return False
-    if (before, after) == (recorded.alias, desired.alias):
-        return True
-    if not (isinstance(before, str) and isinstance(after, str) and recorded.member and desired.member):
-        return False
-    return before != after and before.replace(recorded.member.workshop, desired.member.workshop) == after
 
 
 def _cleared(comparison: Comparison, path: str, before: Value | Unset) -> AttributeDiff:
@@ -288,32 +266,14 @@ def _alias(comparison: Comparison) -> Iterator[AttributeDiff]:
 def _membership(comparison: Comparison) -> Iterator[AttributeDiff]:
     recorded, desired, live = comparison.recorded, comparison.desired, comparison.live
     right = carries(live, comparison.stamp)
-    if recorded and not _same_person(recorded.member, desired.member):
-        before, after = _member_text(recorded.member), _member_text(desired.member)
+    before, after = member_text(recorded.member) if recorded else UNSET, member_text(desired.member)
+    if recorded and before != after:
         cause = Cause.CONFIG if recorded.alias == desired.alias else Cause.MOVED
         yield AttributeDiff(WORKSHOP_PATH, before, after, cause, already_live=right)
     elif not right:
         cause = Cause.OUTSIDE if recorded else Cause.CONFIG
         before_form = live.stamp.form() if live.stamp else UNSET
         yield AttributeDiff(STAMP_PATH, before_form, comparison.stamp.form(), cause)
-
-
-def carries(live: LiveKey, stamp: Stamp) -> bool:
-    """Whether a key carries a mark, whatever number that gives the member."""
-    return live.stamp is not None and _apart_from_numbers(live.stamp) == _apart_from_numbers(stamp)
-
-
-def _apart_from_numbers(stamp: Stamp) -> Stamp:
-    """A stamp without the member's number: it follows from how a workshop says who is in it, and makes no other key."""
-    return replace(stamp, member=replace(stamp.member, number=None)) if stamp.member else stamp
-
-
-def _same_person(one: Member | None, other: Member | None) -> bool:
-    return _member_text(one) == _member_text(other)
-
-
-def _member_text(member: Member | None) -> Value | Unset:
-    return f"{member.workshop}/{member.user}" if member else UNSET
 
 
 def _protection(comparison: Comparison) -> Iterator[AttributeDiff]:

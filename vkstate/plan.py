@@ -63,6 +63,7 @@ class Reason(StrEnum):
     RELEASED = "removed from the config, to live on"
     REPLACED = "asked for by --replace"
     RETIRED = "replaced, and its time is over"
+    SHUT = "replaced, and the key in its place is blocked"
     RETIRING = "replaced, and still has time"
     TAKEN = "replaced outside vkstate, and taken over by --adopt-replaced"
     LEFT_MISSING = "missing on the proxy, and left so by on_missing"

@@ -14,7 +14,7 @@ from typing import Final
 
 from vkstate.attributes import EXPIRY_PATHS
 from vkstate.differences import WRITE_SLACK, declared_expiry
-from vkstate.expiry import TOLERANCE, Until, end_of, expiry_of, same_instant
+from vkstate.expiry import TOLERANCE, Until, end_of, expiry_of, format_instant, same_instant
 from vkstate.keys import Alias, DesiredKey, RecordedKey
 from vkstate.plan import Action, AttributeDiff, Cause, Change
 
@@ -37,6 +37,18 @@ def blocked_until(key: DesiredKey) -> datetime | None:
     something else decides.
     """
     return key.starts_at if key.declared.get(BLOCKED) is True else None
+
+
+def ended_by(key: DesiredKey) -> str | None:
+    """The workshop whose ``ends_at`` is when a key ends; None where the key has another end, or none."""
+    if key.member is None or key.ends_at is None or key.declared.get("expires_at") != format_instant(key.ends_at):
+        return None
+    return key.member.workshop
+
+
+def blocked_by_hand(key: DesiredKey) -> bool:
+    """Whether the config says of a key that it is blocked, and not only its workshop's start."""
+    return key.declared.get(BLOCKED) is True and key.starts_at is None and BLOCKED not in key.ignore_changes
 
 
 def told_of_the_start(key: DesiredKey, diffs: Iterable[AttributeDiff]) -> tuple[AttributeDiff, ...]:

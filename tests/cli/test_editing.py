@@ -183,13 +183,87 @@ def test_a_name_that_varies(workspace: Workspace) -> None:
     )
 
 
-def test_what_is_ignored_is_said(workspace: Workspace) -> None:
+@pytest.mark.parametrize("command", ["block", "unblock"])
+def test_a_key_that_would_not_follow(workspace: Workspace, command: str) -> None:
+    """It would be told to be blocked, and go on as it is: refused before anything is written."""
     workspace.configure(
-        "proxy: {url: 'sandbox://'}\nkeys: {one: {models: [gpt-4], lifecycle: {ignore_changes: [blocked]}}}\n"
+        "proxy: {url: 'sandbox://'}\nkeys:\n  one: {models: [gpt-4], lifecycle: {ignore_changes: [blocked]}}\n"
+        "  two: {models: [gpt-4]}\n"
     )
     workspace.apply()
-    ran = workspace.run("block", "one", "--auto-approve")
-    assert "warning: lifecycle.ignore_changes leaves these keys as they are: one.\n" in ran.stderr
+    files = workspace.files()
+    ran = workspace.run(command, "one", "two", "--auto-approve")
+    assert (ran.code, ran.stdout) == (1, "")
+    assert ran.complaint == [
+        "error: the keys would stay as they are",
+        "  lifecycle.ignore_changes leaves blocked of these keys alone: one. Nothing was changed.",
+        "hint: take blocked out of ignore_changes of one",
+    ]
+    assert workspace.files() == files
+
+
+IGNORING = """proxy: {url: 'sandbox://'}
+workshops:
+  ws:
+    count: 2
+    models: [gpt-4]
+    ends_at: 2036-01-01T00:00:00Z
+    %s
+"""
+
+
+@pytest.mark.parametrize("until", [["2h"], ["--until", "2037-01-01T00:00:00Z"]], ids=["by", "until"])
+def test_a_workshop_of_which_no_key_follows_its_end(workspace: Workspace, until: list[str]) -> None:
+    workspace.configure(IGNORING % "lifecycle: {ignore_changes: [expires_at]}")
+    workspace.apply()
+    files = workspace.files()
+    ran = workspace.run("extend", "ws", *until, "--auto-approve")
+    assert (ran.code, ran.stdout) == (1, "")
+    assert ran.complaint == [
+        "error: the workshop cannot be extended",
+        "  ws: lifecycle.ignore_changes leaves the end of every key as it is. Nothing was changed.",
+        "hint: take duration and expires_at out of ignore_changes of ws",
+    ]
+    assert workspace.files() == files
+
+
+def test_a_member_who_does_not_follow_the_end_is_named(workspace: Workspace) -> None:
+    workspace.configure(IGNORING % "overrides: {user2: {lifecycle: {ignore_changes: [expires_at]}}}")
+    workspace.apply()
+    ran = workspace.ok("extend", "ws", "2h", "--auto-approve")
+    assert "warning: lifecycle.ignore_changes leaves these keys as they are: ws-user2.\n" in ran.stderr
+    applied = {alias: key["applied"]["expires_at"] for alias, key in workspace.keys.items()}
+    assert applied == {"ws-user1": "2036-01-01T02:00:00Z", "ws-user2": "2036-01-01T00:00:00Z"}
+
+
+COMMENTED = """proxy: {url: 'sandbox://'}
+defaults: {models: [gpt-4]}
+keys:
+  boss:  # the boss's key
+workshops:
+  ws:
+    count: 2
+    overrides:  # agreed
+      user1:  # vip
+        blocked: true
+      user2: {blocked: true, # why
+              max_budget: 1}
+"""
+
+
+def test_comments_stay(workspace: Workspace) -> None:
+    """What is emptied keeps the comments beside it, and a block that no cut gets out is contradicted in its place."""
+    workspace.configure(COMMENTED)
+    workspace.apply()
+    workspace.ok("block", "boss", "--auto-approve")
+    after = COMMENTED.replace("the boss's key\n", "the boss's key\n    blocked: true\n")
+    assert (workspace.path / "vkstate.yaml").read_text(encoding="utf-8") == after
+    workspace.ok("unblock", "boss", "workshop:ws", "--auto-approve")
+    opened = COMMENTED.replace("boss:", "boss: {}").replace("{blocked: true,", "{blocked: false,")
+    opened = opened.replace("user1:  # vip\n        blocked: true\n", "user1: {}  # vip\n")
+    assert (workspace.path / "vkstate.yaml").read_text(encoding="utf-8") == opened
+    workspace.converged()
+    assert [key["applied"].get("blocked") for key in workspace.keys.values()] == [None, None, False]
 
 
 def test_what_defaults_or_a_roster_block_is_opened_by_name(workspace: Workspace) -> None:
@@ -213,3 +287,20 @@ def test_what_defaults_or_a_roster_block_is_opened_by_name(workspace: Workspace)
     workspace.converged()
     blocked = {alias: key["applied"]["blocked"] for alias, key in workspace.keys.items()}
     assert blocked == {"one": False, "ws-ann": False, "ws-bob": False, "vs-user1": False, "vs-user2": True}
+
+
+@pytest.mark.parametrize("command", [("block", "workshop:ws"), ("unblock", "ws-*"), ("extend", "ws", "2h")])
+def test_nobodys_key_goes_with_it(project: Workspace, command: tuple[str, ...]) -> None:
+    """Whoever blocks keys in a hurry is not asked to look for what else has changed in the config."""
+    fewer = CONFIG.replace("count: 2", "count: 1")
+    project.configure(fewer)
+    before = project.state
+    ran = project.run(*command, "--auto-approve")
+    assert ran.code == 1
+    assert ran.complaint == [
+        "error: the config also asks for deletions",
+        "  It no longer has ws-user2, which this run would delete. Nothing was written and nothing was sent.",
+        "hint: vkstate plan shows all that would change; vkstate apply carries it out, and then repeat this command",
+    ]
+    assert (project.path / "vkstate.yaml").read_text() == fewer
+    assert project.state == before

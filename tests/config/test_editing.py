@@ -146,6 +146,51 @@ def test_comments_below_a_name_stay_above() -> None:
     assert edited(text, [Put(("keys", "a", "blocked"), True)]) == f"{text}    blocked: true\n"
 
 
+@pytest.mark.parametrize(
+    ("text", "edit", "after"),
+    [
+        pytest.param(
+            "keys:\n  a:  # the boss's key\n    blocked: true\n  b: {}\n",
+            Take(("keys", "a", "blocked"), kept=2),
+            "keys:\n  a: {}  # the boss's key\n  b: {}\n",
+            id="beside the name of what is emptied",
+        ),
+        pytest.param(
+            "keys:\n  a:  # c\n    # above\n    blocked: true  # ticket 12\n    # below",
+            Take(("keys", "a", "blocked"), kept=2),
+            "keys:\n  a: {}  # c\n    # above\n    # below",
+            id="around the only field",
+        ),
+        pytest.param(
+            "keys:\n  a:\n    blocked: true",
+            Take(("keys", "a", "blocked"), kept=2),
+            "keys:\n  a: {}",
+            id="no line end",
+        ),
+        pytest.param(
+            "workshops:\n  w:\n    overrides:  # agreed\n      ann:  # vip\n        blocked: true\n",
+            Take(("workshops", "w", "overrides", "ann", "blocked"), kept=4),
+            "workshops:\n  w:\n    overrides:  # agreed\n      ann: {}  # vip\n",
+            id="only the field goes",
+        ),
+        pytest.param(
+            "keys:\n  a:  # c\n    {blocked: true}  # d\n",
+            Take(("keys", "a", "blocked"), kept=2),
+            "keys:\n  a:  # c\n    {}  # d\n",
+            id="around braces",
+        ),
+        pytest.param(
+            "workshops:\n  w:\n    duration: # because\n      3d\n    count: 1\n",
+            Put(("workshops", "w", "ends_at"), END, instead="duration"),
+            f"workshops:\n  w:\n    ends_at: # because\n      {END}\n    count: 1\n",
+            id="between a name that goes and its value",
+        ),
+    ],
+)
+def test_comments_stay(text: str, edit: Edit, after: str) -> None:
+    assert edited(text, [edit]) == after
+
+
 def test_dollars_are_meant_literally() -> None:
     assert edited("keys: {a: {}}", [Put(("keys", "a", "user_id"), "${x}")]) == 'keys: {a: {user_id: "$${x}"}}'
 
@@ -202,8 +247,32 @@ MAPPED = "To be written:\nkeys:\n  a:\n    blocked: true"
         pytest.param(
             "workshops:\n  w:\n    overrides:\n      # lost her laptop\n      ann: {blocked: true}\n    count: 1\n",
             Take(("workshops", "w", "overrides", "ann", "blocked"), kept=2),
-            "A comment stands between what is to go. To be taken out: workshops.w.overrides.ann.blocked",
+            "A comment would be lost. To be taken out: workshops.w.overrides.ann.blocked",
             id="a comment above",
+        ),
+        pytest.param(
+            "workshops:\n  w:\n    count: 1\n    overrides:  # agreed\n      ann:  # vip\n        blocked: true\n",
+            Take(("workshops", "w", "overrides", "ann", "blocked"), kept=2),
+            "A comment would be lost. To be taken out: workshops.w.overrides.ann.blocked",
+            id="comments beside names",
+        ),
+        pytest.param(
+            "workshops:\n  w:\n    count: 1\n    overrides:\n      ann: {blocked: true}  # vip\n",
+            Take(("workshops", "w", "overrides", "ann", "blocked"), kept=2),
+            "A comment would be lost. To be taken out: workshops.w.overrides.ann.blocked",
+            id="a comment beside braces",
+        ),
+        pytest.param(
+            "keys: {a: {blocked: true, # why\n  models: [m]}}\n",
+            Take(("keys", "a", "blocked"), kept=2),
+            "A comment would be lost. To be taken out: keys.a.blocked",
+            id="a comment within braces",
+        ),
+        pytest.param(
+            "keys:\n  a:\n    blocked:\n      # why\n      true\n",
+            Take(("keys", "a", "blocked"), kept=2),
+            "A comment would be lost. To be taken out: keys.a.blocked",
+            id="a comment above a value",
         ),
         pytest.param(
             "defaults: {models: [m]}\n",

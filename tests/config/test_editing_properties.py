@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,6 +10,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from vkstate.attributes import Json, same
+from vkstate.config.comments import comments_of
 from vkstate.config.content import read_content
 from vkstate.config.editing import ConfigNotEdited, Edit, Put, Take, edited
 from vkstate.config.notation import written
@@ -22,12 +24,38 @@ VALUES: st.SearchStrategy[Json] = st.sampled_from(
 FIELDS = st.dictionaries(
     st.sampled_from(["count", "models", "duration", "blocked", "ends_at", "überall"]),
     st.sampled_from(
-        ["3", "[m, n]", "3d", "true", "'2026'", "|\n      a\n\n      b", "null", "", "${var.x}", "&here 1"]
+        [
+            "3",
+            "[m, n]",
+            "3d",
+            "true",
+            "'2026'",
+            "# because\n      3d",
+            "'#none'",
+            "|  # lines\n      a\n\n      #of it",
+            "null",
+            "",
+            "${var.x}",
+            "&here 1",
+        ]
     ),
     max_size=4,
 )
 OVERRIDES = st.none() | st.dictionaries(
-    st.sampled_from(["ann", "bob", "7"]), st.sampled_from(["{}", "", "{blocked: true}", "{max_budget: 3}"]), max_size=3
+    st.sampled_from(["ann", "bob", "7"]),
+    st.sampled_from(
+        [
+            "{}",
+            "",
+            "{blocked: true}",
+            "{max_budget: 3}",
+            "  # of hers\n        blocked: true",
+            "\n        # alone\n        blocked: true  # why not",
+            "{blocked: true,  # in braces\n        max_budget: 3}",
+            "  # her budget\n        max_budget: 3  # low\n        # and\n        blocked: true",
+        ]
+    ),
+    max_size=3,
 )
 COMMENTS = st.sampled_from(["", "  # why", "  # x: y", "\n    # below: {", "\n", "\n\n    # far below"])
 LINE_ENDS = st.sampled_from(["\n", "\r\n"])
@@ -46,18 +74,20 @@ def configs(draw: st.DrawFn) -> Drawn:
     """A workshop in lines, with comments anywhere, between other sections."""
     lines = ["# top", "keys: {a: {models: [m]}}  # keys", "workshops:", "  w:  # w"]
     for name, value in draw(FIELDS).items():
-        comment = "" if value.startswith("|") else draw(COMMENTS)
+        comment = "" if "\n" in value else draw(COMMENTS)
         lines += f"    {name}: {value}{comment}".split("\n")
     overrides = draw(OVERRIDES)
     if overrides is not None:
-        lines.append(f"    overrides:{'' if overrides else ' {}'}")
+        lines.append(f"    overrides:{'' if overrides else ' {}'}{draw(st.sampled_from(['', '  # agreed']))}")
         for name, value in overrides.items():
-            lines += [f'      "{name}": {value}' if name == "7" else f"      {name}: {value}"]
+            comment = draw(st.sampled_from(["", "  # of this one"]))
+            told = f'      "{name}": {value}' if name == "7" else f"      {name}: {value}"
+            lines += f"{told}{'' if '#' in value else comment}".split("\n")
     if draw(st.booleans()):
         lines += ["  v: {count: 1}  # v", "", "# end", "variables: {x: 1}"]
     line_end = draw(LINE_ENDS)
     text = line_end.join(lines) + (line_end if draw(st.booleans()) else "")
-    return Drawn(text, tuple(line[line.index("#") :] for line in lines if "#" in line))
+    return Drawn(text, tuple(line[line.index("# ") :] for line in lines if "# " in line))
 
 
 @st.composite
@@ -106,8 +136,29 @@ def test_an_edit_means_what_it_should_or_is_refused(drawn: Drawn, edit: Edit) ->
         assert same(meaning(after), put(before, edit))
     else:
         assert not same(meaning(after), before)
-    removed = [comment for comment in drawn.comments if comment not in after]
-    assert len(removed) <= (1 if isinstance(edit, Take) else 0)
+    assert Counter(drawn.comments) - Counter(comments_in(after)) - Counter(beside(drawn.text, edit)) == Counter()
+
+
+def comments_in(text: str) -> list[str]:
+    return [comment.text for comment in comments_of(text)]
+
+
+def beside(text: str, edit: Edit) -> list[str]:
+    """The comments in the line of a field that is taken out, where the field has that line for itself."""
+    name = edit.path[-1]
+    lines = (line.strip() for line in text.splitlines())
+    own = [line for line in lines if line.startswith(f"{name}:") and "#" in line]
+    return [line[line.index("#") :] for line in own] if isinstance(edit, Take) else []
+
+
+@QUIET
+@given(drawn=configs())
+def test_every_comment_is_found_and_nothing_else(drawn: Drawn) -> None:
+    try:
+        meaning(drawn.text)
+    except ConfigError:
+        assume(False)
+    assert comments_in(drawn.text) == list(drawn.comments)
 
 
 @QUIET

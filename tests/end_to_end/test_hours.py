@@ -169,6 +169,64 @@ def test_a_member_may_be_opened_before_the_start(workspace: Workspace, server: T
     assert [server.opens(values[f"event-user{n}"]) for n in (1, 2, 3)] == [True, True, True]
 
 
+def test_a_block_that_is_lifted_before_the_start_leaves_the_rest_to_the_start(
+    workspace: Workspace, server: Timed
+) -> None:
+    start = at(server, hours=1)
+    hours(workspace, server, f"starts_at: {told(start)}")
+    before = config(workspace)
+    workspace.apply()
+    workspace.ok("block", "event-user1", "--auto-approve")
+    ran = workspace.ok("unblock", "event-user1", "--auto-approve")
+    assert ran.stderr.count("note: these keys stay blocked until ") == 1
+    assert (
+        f"note: these keys stay blocked until {told(start)}, when their workshop starts: event-user1. To open them "
+        "now, take starts_at out of the config and run: vkstate apply; or open a single member: vkstate unblock "
+        "workshop:NAME/MEMBER\n"
+    ) in ran.stderr
+    assert config(workspace) == before
+    assert not server.opens(workspace.values["event-user1"])
+    workspace.converged()
+    again = workspace.ok("unblock", "event-user1", "--auto-approve")
+    assert f"note: event-user1 is opened before its workshop starts, which is at {told(start)}.\n" in again.stderr
+    assert "    overrides:\n      user1: {blocked: false}\n" in config(workspace)
+    assert server.opens(workspace.values["event-user1"])
+    workspace.converged()
+    third = workspace.ok("unblock", "event-user1", "--auto-approve")
+    assert "is opened before" not in third.stderr
+
+
+def test_a_block_ends_the_grace_of_an_old_value(begun: tuple[Workspace, datetime], server: Timed) -> None:
+    """Who holds a leaked value has it of before the replacement: blocking the key ends that, too."""
+    project, _ = begun
+    leaked, aside = project.values["bot"], f"bot.retired-{project.tokens['bot'][:8]}"
+    project.apply("--replace", "bot", "--grace", "1d")
+    value = project.values["bot"]
+    assert (server.opens(leaked), server.opens(value)) == (True, True)
+    ran = project.ok("block", "bot", "--auto-approve")
+    assert ran.stdout.splitlines()[8:10] == [
+        "~ bot  blocked: false → true (config changed)",
+        f"- {aside}  (replaced, and the key in its place is blocked)",
+    ]
+    assert (server.opens(leaked), server.opens(value)) == (False, False)
+    project.converged()
+    project.ok("unblock", "bot", "--auto-approve")
+    assert (server.opens(leaked), server.opens(value)) == (False, True)
+    project.converged()
+
+
+def test_what_is_replaced_while_it_is_to_be_blocked_has_no_grace(
+    begun: tuple[Workspace, datetime], server: Timed
+) -> None:
+    project, _ = begun
+    leaked = project.values["bot"]
+    project.configure(config(project).replace("max_budget: 5}", "max_budget: 5, blocked: true}"))
+    project.apply("--replace", "bot", "--grace", "1d")
+    assert (server.opens(leaked), server.opens(project.values["bot"])) == (False, False)
+    assert project.keys.keys() == {"bot", "event-user1", "event-user2", "event-user3"}
+    project.converged()
+
+
 def test_an_edit_alone_needs_consent_too(workspace: Workspace, server: Timed) -> None:
     """Before the start, an unblocked workshop stays blocked: nothing changes but the config."""
     hours(workspace, server, f"starts_at: {told(at(server, hours=1))}")
@@ -215,6 +273,22 @@ def test_extend(begun: tuple[Workspace, datetime], server: Timed) -> None:
     assert project.values == values
     project.ok("extend", "workshop:event", "30m", "--auto-approve")
     assert f"ends_at: {told(later + timedelta(minutes=30))}" in config(project)
+
+
+def test_extend_with_a_key_that_is_gone(workspace: Workspace, server: Timed) -> None:
+    """It is left missing, never gets the new end, and does not hold back the others'."""
+    end = at(server, hours=2)
+    hours(workspace, server, f"ends_at: {told(end)}\n    lifecycle: {{on_missing: forget}}")
+    workspace.apply()
+    server.front.sandbox.post("/key/delete", {"keys": [workspace.tokens["event-user2"]]})
+    for hour in (1, 2, 3):
+        ran = workspace.ok("extend", "event", "1h", "--auto-approve")
+        assert "extends nothing twice" not in ran.stderr
+        later = end + timedelta(hours=hour)
+        assert f"ends_at: {told(later)}\n" in config(workspace)
+        assert ends(server).keys() == {"event-user1", "event-user3"}
+        assert all(about(one, later) for one in ends(server).values())
+        workspace.converged()
 
 
 def test_an_extended_workshop_that_was_over(begun: tuple[Workspace, datetime], server: Timed) -> None:

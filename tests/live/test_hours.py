@@ -61,6 +61,36 @@ def test_block_and_unblock(workspace: Workspace, proxy: Proxy) -> None:
     assert (workspace.path / "vkstate.yaml").read_bytes() == before
 
 
+def test_a_block_ends_the_grace_of_an_old_value(workspace: Workspace, proxy: Proxy) -> None:
+    workspace.configure(config(proxy, "duration: 1h"))
+    workspace.apply()
+    alias = f"{proxy.alias('ws')}-user2"
+    leaked = workspace.values[alias]
+    workspace.apply("--replace", alias, "--grace", "1d")
+    value = workspace.values[alias]
+    assert [proxy.chat(one).status_code for one in (leaked, value)] == [200, 200]
+    workspace.ok("block", alias, "--auto-approve")
+    assert [proxy.chat(one).status_code for one in (leaked, value)] == [401, 401]
+    workspace.converged()
+    workspace.ok("unblock", alias, "--auto-approve")
+    assert [proxy.chat(one).status_code for one in (leaked, value)] == [401, 200]
+    workspace.converged()
+
+
+def test_extended_twice_beside_a_key_that_is_gone(workspace: Workspace, proxy: Proxy) -> None:
+    end = within(hours=1)
+    workspace.configure(config(proxy, f"ends_at: {end.isoformat()}\n    lifecycle: {{on_missing: forget}}"))
+    workspace.apply()
+    name = proxy.alias("ws")
+    proxy.post("/key/delete", {"keys": [workspace.tokens[f"{name}-user2"]]})
+    for hours in (1, 2):
+        workspace.ok("extend", name, "1h", "--auto-approve")
+        workspace.converged()
+        tokens = [workspace.tokens[f"{name}-user{n}"] for n in (1, 3)]
+        found = [instant(proxy.info(token)["expires"]) for token in tokens]
+        assert all(abs(one - end - timedelta(hours=hours)) < timedelta(seconds=2) for one in found)
+
+
 def test_extended_before_its_end_and_after(workspace: Workspace, proxy: Proxy) -> None:
     end = within(seconds=20)
     workspace.configure(config(proxy, f"ends_at: {end.isoformat()}"))

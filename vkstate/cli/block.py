@@ -31,7 +31,8 @@ def block(
     """Refuse keys for the time being, without losing them.
 
     Writes blocked: true to the config, at the key, at the workshop where workshop:NAME is given, or under overrides for
-    a single member, and applies these keys. They keep their values; unblock opens them again.
+    a single member, and applies these keys. They keep their values; unblock opens them again. Values that they had
+    before, and that a time of grace lets work on, end for good.
     """
     return _carried_out(shared, targets, dry_run, auto_approve, parallelism, lock_timeout, as_json, blocked=True)
 
@@ -48,7 +49,8 @@ def unblock(
     """Open blocked keys again.
 
     Takes blocked: true out of the config, or writes blocked: false where something else would block the keys, and
-    applies these keys. A workshop that has not started stays blocked until it does; a single member of it is opened.
+    applies these keys. A workshop that has not started stays blocked until it does; a single member of it that nobody
+    had blocked is opened.
     """
     return _carried_out(shared, targets, dry_run, auto_approve, parallelism, lock_timeout, as_json, blocked=False)
 

@@ -7,28 +7,35 @@ with the edit in it, and what is not yet as it should be is said for each key.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import ClassVar, Final
 
 from vkstate.cli.applying import Run
-from vkstate.cli.editing import Draft, Editing
+from vkstate.cli.editing import Draft, Editing, left_alone
 from vkstate.cli.planning import NothingTargeted
 from vkstate.cli.project import Project
 from vkstate.cli.terminal import say
 from vkstate.config.editing import ConfigNotEdited, Put, Take
-from vkstate.errors import ExitCode
+from vkstate.errors import ExitCode, VkstateError
 from vkstate.expiry import format_zoned
-from vkstate.keys import DesiredKey
+from vkstate.keys import Alias, DesiredKey, Member
 from vkstate.litellm.client import Connection
 from vkstate.options import WORKSHOP
 from vkstate.schedule import BLOCKED, blocked_until, desired_at
 from vkstate.targets import Selection
 from vkstate.views.grouping import listing
+from vkstate.views.words import verb
 
 _LAG: Final = "note: Where the proxy runs several workers without Redis, the others may take up to 60 s to learn of it."
+
+
+class NotFollowed(VkstateError):
+    """Keys would stay as they are, whatever the config says."""
+
+    summary: ClassVar[str] = "the keys would stay as they are"
 
 
 @dataclass(frozen=True)
@@ -42,35 +49,44 @@ class Blocking:
     def carry_out(self, run: Run) -> int:
         """Plan and execute under the lock, and return the exit code."""
         deed = f"{'block' if self.blocked else 'open'} {', '.join(self.targets)}"
-        editing = Editing(self.project, self.targets, self._edit, deed, frozenset({BLOCKED}))
+        editing = Editing(self.project, self.targets, self._edit, deed)
         code = editing.carry_out(run)
         if code == ExitCode.OK and editing.effective and not run.dry:
             say(_LAG)
         return code
 
     def _edit(self, draft: Draft, connection: Connection) -> None:
-        now = connection.now()
         keys = self._named(draft)
+        self._refuse_ignoring(keys)
+        if not self.blocked:
+            self._open(draft, keys, connection.now())
+            return
+        for workshop in self._workshops(keys):
+            self._say(draft, draft.path("workshops", workshop, BLOCKED))
+        self._contradict(draft, keys, {key.alias: key for key in draft.config.keys})
+
+    def _open(self, draft: Draft, keys: Sequence[DesiredKey], now: datetime) -> None:
+        before = {key.alias: key for key in draft.config.keys}
         whole = self._workshops(keys)
-        single = [key for key in keys if key.member is None or key.member.workshop not in whole]
-        if self.blocked:
-            for workshop in whole:
+        for workshop in whole:
+            self._lift(draft, "workshops", workshop)
+        lifted = {key.alias for key in keys if self._lift(draft, *_home(key))}
+        for workshop in whole:
+            if all(_is_blocked(key) for key in self._named(draft) if _is_of(key, workshop)):
                 self._say(draft, draft.path("workshops", workshop, BLOCKED))
-        else:
-            for workshop in whole:
-                self._lift(draft, "workshops", workshop)
-            for key in keys:
-                self._lift(draft, *_home(key))
-            for workshop in whole:
-                if all(_is_blocked(key) for key in self._named(draft) if _is_of(key, workshop)):
-                    self._say(draft, draft.path("workshops", workshop, BLOCKED))
         drafted = {key.alias: key for key in draft.config.keys}
-        if not self.blocked:  # a single member is opened at once, and a workshop when it starts
-            drafted |= desired_at(now, {key.alias: drafted[key.alias] for key in single})
+        # What this run lifts, and a whole workshop, is left to the start. Who names a member that only the start blocks
+        # means now.
+        single = [key for key in keys if key.member is None or key.member.workshop not in whole]
+        drafted |= desired_at(now, {key.alias: drafted[key.alias] for key in single if key.alias not in lifted})
+        self._contradict(draft, keys, drafted)
+        _say_early(draft, keys, before, now)
+        _say_waiting(draft, keys, now)
+
+    def _contradict(self, draft: Draft, keys: Iterable[DesiredKey], drafted: Mapping[Alias, DesiredKey]) -> None:
+        """Say it of each key that is not as it should be yet."""
         contrary = [key for key in keys if _is_blocked(drafted[key.alias]) is not self.blocked]
         self._say(draft, *(draft.path(*_home(key), BLOCKED) for key in contrary))
-        if not self.blocked:
-            _say_waiting(draft, keys, now)
 
     def _named(self, draft: Draft) -> list[DesiredKey]:
         """The keys of the config that the targets name.
@@ -87,6 +103,14 @@ class Blocking:
         selection = Selection(tuple(self.targets))
         return [key for key in keys if selection.selects(key.alias, key.member)]
 
+    def _refuse_ignoring(self, keys: Iterable[DesiredKey]) -> None:
+        if ignoring := left_alone(keys, {BLOCKED}):
+            names = listing(ignoring, {alias: key.member for alias, key in ignoring.items() if key.member})
+            raise NotFollowed(
+                f"lifecycle.ignore_changes leaves blocked of these keys alone: {names}. Nothing was changed.",
+                hint=f"take blocked out of ignore_changes of {names}",
+            )
+
     def _workshops(self, keys: Iterable[DesiredKey]) -> list[str]:
         """The workshops that a target names as a whole."""
         globs = [target.removeprefix(WORKSHOP) for target in self.targets if target.startswith(WORKSHOP)]
@@ -96,15 +120,22 @@ class Blocking:
     def _say(self, draft: Draft, *paths: tuple[str, ...]) -> None:
         draft.edit(Put(path, self.blocked) for path in paths)
 
-    def _lift(self, draft: Draft, *home: str) -> None:
-        """Take a block out of the config where it stands; say the contrary where it cannot be taken out."""
+    def _lift(self, draft: Draft, *home: str) -> bool:
+        """Take a block out of the config where it stands, and say whether it was.
+
+        What would be left empty goes with it where it can; where not even the block can go, the contrary is said.
+        """
         if draft.value(home[0], home[1], *home[2:], BLOCKED) is not True:
-            return
+            return False
         path = draft.path(home[0], home[1], *home[2:], BLOCKED)
-        try:
-            draft.edit([Take(path, kept=2)])
-        except ConfigNotEdited:
-            self._say(draft, path)
+        for kept in sorted({2, len(home)}):
+            try:
+                draft.edit([Take(path, kept)])
+            except ConfigNotEdited:
+                continue
+            return True
+        self._say(draft, path)
+        return False
 
 
 def _home(key: DesiredKey) -> tuple[str, ...]:
@@ -118,8 +149,31 @@ def _is_of(key: DesiredKey, workshop: str) -> bool:
     return key.member is not None and key.member.workshop == workshop
 
 
+def _is_open(key: DesiredKey) -> bool:
+    """Whether a key is open, whatever the time is."""
+    return key.starts_at is None and not _is_blocked(key)
+
+
 def _is_blocked(key: DesiredKey) -> bool:
     return key.declared.get(BLOCKED) is True
+
+
+def _say_early(draft: Draft, keys: Iterable[DesiredKey], before: Mapping[Alias, DesiredKey], now: datetime) -> None:
+    """Name the members that this run opens although their workshop has not started."""
+    after = {key.alias: key for key in draft.config.keys}
+    starts = {
+        key.member.workshop: key.starts_at
+        for key in (*before.values(), *after.values())
+        if key.member and key.starts_at
+    }
+    early: dict[datetime, dict[Alias, Member]] = {}
+    for alias, member in ((key.alias, key.member) for key in keys):
+        start = starts.get(member.workshop) if member else None
+        if member and start is not None and now < start and _is_open(after[alias]) and not _is_open(before[alias]):
+            early.setdefault(start, {})[alias] = member
+    for start, members in early.items():
+        opened = f"{verb(len(members), 'is', 'are')} opened before {verb(len(members), 'its', 'their')} workshop starts"
+        say(f"note: {listing(members, members)} {opened}, which is at {format_zoned(start)}.")
 
 
 def _say_waiting(draft: Draft, keys: Iterable[DesiredKey], now: datetime) -> None:

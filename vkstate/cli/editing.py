@@ -7,9 +7,10 @@ and before anything is sent: a run that dies leaves a config that the next apply
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import ClassVar
 
 from vkstate.attributes import Json
 from vkstate.cli.applying import Run, carry_out
@@ -22,12 +23,20 @@ from vkstate.config.content import read_content
 from vkstate.config.editing import ConfigNotEdited, Edit, edited
 from vkstate.config.loader import written_names
 from vkstate.config.places import ConfigError, redacted
-from vkstate.keys import DesiredKey
+from vkstate.errors import VkstateError
+from vkstate.keys import Alias, DesiredKey
 from vkstate.litellm.capabilities import prove_admin
 from vkstate.litellm.client import Connection
-from vkstate.plan import Plan
+from vkstate.plan import Action, Plan
 from vkstate.targets import Selection
+from vkstate.views.grouping import listing
 from vkstate.views.json import line
+
+
+class MoreThanAsked(VkstateError):
+    """The config asks for deletions that have nothing to do with the edit."""
+
+    summary: ClassVar[str] = "the config also asks for deletions"
 
 
 @dataclass
@@ -86,19 +95,38 @@ class Draft:
         }
 
 
+def left_alone(keys: Iterable[DesiredKey], paths: Collection[str]) -> dict[Alias, DesiredKey]:
+    """Those of some keys whose lifecycle.ignore_changes names one of these attributes, so that no edit reaches them."""
+    return {key.alias: key for key in keys if not key.ignore_changes.isdisjoint(paths)}
+
+
+def _refuse_deletions(plan: Plan) -> None:
+    """See that nobody's key goes because of what else has changed in the config; of a replaced key, the old value may.
+
+    :raises MoreThanAsked: one would.
+    """
+    deletes = [change for change in plan.of(Action.DELETE) if not (change.recorded and change.recorded.retired)]
+    if deletes:
+        members = {change.alias: change.member for change in deletes if change.member}
+        named = listing([change.alias for change in deletes], members)
+        raise MoreThanAsked(
+            f"It no longer has {named}, which this run would delete. Nothing was written and nothing was sent.",
+            hint="vkstate plan shows all that would change; vkstate apply carries it out, and then repeat this command",
+        )
+
+
 @dataclass
 class Editing:
     """One run of such a command.
 
     ``change`` edits the draft, given the connection. ``deed`` says what the run does, for a question.
-    ``paths`` are the attributes that it is about. ``effective``: the plan, once it is made, changes anything.
+    ``effective``: the plan, once it is made, changes anything.
     """
 
     project: Project
     targets: Sequence[str]
     change: Callable[[Draft, Connection], None]
     deed: str
-    paths: frozenset[str]
     effective: bool = field(default=False, init=False)
     _rewritten: Rewritten | None = field(default=None, init=False)
 
@@ -108,6 +136,7 @@ class Editing:
         def make(connection: Connection) -> Planned:
             self._draft(connection, run)
             result = planned(self.project, connection, Wish(selection=Selection(tuple(self.targets))))
+            _refuse_deletions(result.plan)
             self.effective = bool(result.plan.effective)
             return result
 
@@ -122,7 +151,6 @@ class Editing:
         before = bytes_of(path)
         draft = Draft(self.project, before.decode())
         self.change(draft, connection)
-        self._say_ignored(draft.config.keys)
         after = draft.text.encode()
         if after == before:
             return
@@ -134,18 +162,6 @@ class Editing:
             write(line({"type": "config_edit", "path": str(path), "diff": [*difference]}).rstrip("\n"))
         else:
             write("\n".join([*difference, ""]))
-
-    def _say_ignored(self, keys: Iterable[DesiredKey]) -> None:
-        selection = Selection(tuple(self.targets))
-        ignoring = [
-            key.alias
-            for key in keys
-            if not self.paths.isdisjoint(key.ignore_changes) and selection.selects(key.alias, key.member)
-        ]
-        if ignoring:
-            from vkstate.views.grouping import listing
-
-            say(f"warning: lifecycle.ignore_changes leaves these keys as they are: {listing(ignoring, {})}.")
 
     def _question(self, plan: Plan) -> str:
         edit = [f"write this to {self.project.config_path}"] if self._rewritten else []

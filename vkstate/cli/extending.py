@@ -10,17 +10,18 @@ from typing import ClassVar
 
 from vkstate.attributes import EXPIRY_PATHS
 from vkstate.cli.applying import Run
-from vkstate.cli.editing import Draft, Editing
+from vkstate.cli.editing import Draft, Editing, left_alone
 from vkstate.cli.project import Project
 from vkstate.cli.terminal import say
 from vkstate.config.editing import Put
 from vkstate.config.places import did_you_mean
 from vkstate.errors import ExitCode, VkstateError
 from vkstate.expiry import format_instant, format_zoned, parse_duration, parse_instant
-from vkstate.keys import DesiredKey
+from vkstate.keys import DesiredKey, Status
 from vkstate.litellm.client import Connection
 from vkstate.options import WORKSHOP
 from vkstate.schedule import CannotExtend, extended_end, recorded_end
+from vkstate.views.grouping import listing
 
 
 class WrongExtension(VkstateError):
@@ -74,7 +75,7 @@ class Extension:
         """Plan and execute under the lock, and return the exit code."""
         target = f"{WORKSHOP}{escape(self.workshop)}"
         deed = f"give {self.workshop} its new end"
-        return Editing(self.project, [target], self._edit, deed, frozenset(EXPIRY_PATHS)).carry_out(run)
+        return Editing(self.project, [target], self._edit, deed).carry_out(run)
 
     def _edit(self, draft: Draft, connection: Connection) -> None:
         keys = [key for key in draft.config.keys if key.member and key.member.workshop == self.workshop]
@@ -85,6 +86,7 @@ class Extension:
                 f"{draft.config.path} declares no workshop {self.workshop}{guess}",
                 hint="vkstate extend takes the name of a workshop of the config",
             )
+        self._say_ignoring(keys)
         declared = keys[0].ends_at
         end = self._new_end(keys, declared, connection.now())
         if end == declared:
@@ -93,6 +95,21 @@ class Extension:
         beside = (name for name in sorted(EXPIRY_PATHS) if draft.value("workshops", self.workshop, name) is not None)
         zone = (declared or keys[0].starts_at or end).tzinfo or UTC
         draft.edit([Put(path, format_zoned(end if self.until else end.astimezone(zone)), instead=next(beside, None))])
+
+    def _say_ignoring(self, keys: Sequence[DesiredKey]) -> None:
+        """Name the keys that do not follow the workshop's end.
+
+        :raises NotExtended: none does.
+        """
+        ignoring = left_alone(keys, EXPIRY_PATHS)
+        if len(ignoring) == len(keys):
+            raise NotExtended(
+                f"{self.workshop}: lifecycle.ignore_changes leaves the end of every key as it is. Nothing was changed.",
+                hint=f"take duration and expires_at out of ignore_changes of {self.workshop}",
+            )
+        if ignoring:
+            members = {alias: key.member for alias, key in ignoring.items() if key.member}
+            say(f"warning: lifecycle.ignore_changes leaves these keys as they are: {listing(ignoring, members)}.")
 
     def _new_end(self, keys: Sequence[DesiredKey], declared: datetime | None, now: datetime) -> datetime:
         """The end that the workshop gets: that of the config, where it is to stay."""
@@ -123,13 +140,16 @@ class Extension:
         return end
 
     def _recorded_ends(self, keys: Sequence[DesiredKey], declared: datetime | None) -> list[datetime | None]:
-        """When the recorded keys end that end with the workshop."""
+        """When the recorded keys end that end with the workshop.
+
+        Those that are gone, and stay so, get no end any more.
+        """
         own = None if declared is None else format_instant(declared)
         follow = [key for key in keys if own is None or key.declared.get("expires_at") == own]
         records = [
             self.project.state.keys.get(key.alias) for key in follow if key.ignore_changes.isdisjoint(EXPIRY_PATHS)
         ]
-        return [recorded_end(record) for record in records if record is not None]
+        return [recorded_end(record) for record in records if record is not None and record.status is not Status.GONE]
 
 
 def _parsed(text: str) -> datetime:

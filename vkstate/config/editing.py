@@ -1,18 +1,20 @@
 """Changing single fields of a config, which stays as it is otherwise: comments, order, quotes, indentation, line ends.
 
 A field is put in its place, or taken out of it; nothing is written anew. The result is read again, and counts only if
-it means what it meant before, apart from that field.
+it means what it meant before, apart from that field, and holds every comment that it held. Only what is said beside a
+field that is taken out of lines goes with it.
 """
 
 from __future__ import annotations
 
-import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar, Final, TypeAlias
 
 from vkstate.attributes import Json
+from vkstate.config.comments import comments_of
 from vkstate.config.content import Cut, as_literal, means, read_content, split_mark, with_cuts
 from vkstate.config.layout import USUAL_STEP, Form, Layout, Section, layout_of
 from vkstate.config.notation import entry, field_lines, written
@@ -20,10 +22,6 @@ from vkstate.errors import VkstateError
 
 Path: TypeAlias = tuple[str, ...]
 """The names that lead to a field, from the top level on, as they are written: a ``${var.x}`` in one is left so."""
-
-
-_COMMENT: Final = re.compile(r"^[ \t]*#|[\r\n][ \t]*#")
-"""A comment that has a line of its own."""
 
 
 class ConfigNotEdited(VkstateError):
@@ -76,11 +74,15 @@ def _made(text: str, edit: Edit) -> str:
     before = read_content(text).value
     wanted = _put(before, edit) if isinstance(edit, Put) else _taken(before, edit.path, edit.kept)
     try:
-        after = _Editor(_layout(text)).made(edit)
+        editor = _Editor(_layout(text))
+        after = editor.made(edit)
     except _Unsuited as reason:
         raise _by_hand(str(reason), edit) from None
     if not means(after, wanted):
         raise _by_hand("There is no way to do it that leaves the rest as it is.", edit)
+    stays = Counter(comment.text for comment in comments_of(text)) - Counter(editor.going(edit))
+    if stays - Counter(comment.text for comment in comments_of(after)):
+        raise _by_hand("A comment would be lost.", edit)
     return after
 
 
@@ -142,7 +144,8 @@ class _Editor:
         for outer in reversed(rest):
             value = {outer: value}
         if edit.instead is not None and (old := parent.entries.get(edit.instead)) and old.form is Form.SCALAR:
-            return [Cut(old.name, old.close, f"{written(name)}: {written(value)}")]
+            between = self.layout.text[old.start : old.value]  # a comment may stand there
+            return [Cut(old.name, old.close, f"{written(name)}:{between if between.strip() else ' '}{written(value)}")]
         in_braces = any(section.form is Form.FLOW_MAPPING for section in chain)
         return self._adding(parent, edit.path[len(chain) - 1], name, value, in_braces=in_braces)
 
@@ -188,19 +191,25 @@ class _Editor:
             raise _Unsuited(f"{edit.path[-1]} stands elsewhere.")
         while depth - 1 > edit.kept and len(chain[depth - 2].entries) == 1:
             depth -= 1
-        cut = self._without(chain[depth - 1], chain[depth - 2], edit.path[depth - 2])
-        if _COMMENT.search(self.layout.text, cut.start, cut.end):
-            raise _Unsuited("A comment stands between what is to go.")
-        return [cut]
+        return self._without(chain[depth - 1], chain[depth - 2], edit.path[depth - 2])
 
-    def _without(self, section: Section, parent: Section, title: str) -> Cut:
-        """What takes an entry out of a mapping."""
-        if len(parent.entries) == 1:
-            return Cut(parent.start, parent.close, " {}")
+    def going(self, edit: Edit) -> list[str]:
+        """The comments beside the value of a field that is taken out of lines; not those in lines of their own."""
+        chain = self._chain(edit.path)
+        if isinstance(edit, Put) or chain[-2].form is not Form.MAPPING:
+            return []
+        layout, start, end = self.layout, chain[-1].value, self.layout.below(chain[-1].close, 0)
+        inside = [comment for comment in comments_of(layout.text) if start <= comment.place < end]
+        return [one.text for one in inside if layout.text[layout.line_start(one.place) : one.place].strip()]
+
+    def _without(self, section: Section, parent: Section, title: str) -> list[Cut]:
+        """What takes an entry out of a mapping. Where nothing is left, what stands beside the name of that stays."""
+        alone = len(parent.entries) == 1
         if parent.form is Form.FLOW_MAPPING:
-            return self._from_braces(parent, section)
+            return [Cut(parent.value, parent.close, "{}") if alone else self._from_braces(parent, section)]
         if parent.form is Form.MAPPING:
-            return self._line(section)
+            emptied = [Cut(parent.start, parent.start, " {}")] if alone else []
+            return [*emptied, self._line(section)]
         raise _Unsuited(f"What {title} holds stands elsewhere, or is no mapping.")
 
     def _from_braces(self, parent: Section, section: Section) -> Cut:
