@@ -438,3 +438,21 @@ def test_a_user_id_that_holds_the_workshop_moves_with_it(before: str, after: str
     want = desired("new-user1", member=new, user_id=after)
     change = only(planned([want], [have], [row], options=asking("workshop:old>workshop:new")))
     assert {diff.path: diff.cause for diff in change.diffs}["user_id"] is cause
+
+
+@pytest.mark.parametrize(
+    ("workshop", "after", "cause"),
+    [
+        ("w", "zoe@w.example.com", Cause.MOVED),
+        ("v", "zoe@v.example.com", Cause.MOVED),
+        ("w", "zoe@example.com", Cause.CONFIG),
+    ],
+)
+def test_a_user_id_that_holds_the_member_moves_with_it(workshop: str, after: str, cause: Cause) -> None:
+    """As that of a spare which is given to somebody."""
+    spare, before = Member("w", "spare1"), "spare1@w.example.com"
+    have = recorded("w-spare1", member=spare, user_id=before)
+    row = live("w-spare1", member=spare, user_id=before)
+    want = desired(f"{workshop}-zoe", member=Member(workshop, "zoe"), user_id=after)
+    change = only(planned([want], [have], [row], options=asking(f"w-spare1>{workshop}-zoe")))
+    assert {diff.path: diff.cause for diff in change.diffs}["user_id"] is cause

@@ -27,7 +27,7 @@ from tests.factories import (
     warned,
 )
 from vkstate.attributes import Value
-from vkstate.keys import Alias, DesiredKey, LiveKey, OnMissing, RecordedKey, Token
+from vkstate.keys import Alias, DesiredKey, LiveKey, OnMissing, RecordedKey, Status, Token
 from vkstate.options import NO_OPTIONS, Move, Options, Removed
 from vkstate.plan import Action, Caution, Plan, Problem, Reason
 
@@ -134,6 +134,12 @@ ASKED = (Action.REPLACE, Reason.REPLACED)
 AGAIN = (Action.REPLACE, Reason.MISSING)
 MADE_WAY = aside("a", "old")
 HALF = retired("a", "old")
+B_PENDING, B_LIVE = pending("b"), live("b")
+PARKED = replace(retired("b", "a"), alias=Alias("a"), status=Status.PENDING, pending_since=NOW)
+LATE = live("b", name="a", key_id=id_of("a"))
+WITHDRAWN = (Action.DELETE, Reason.RETIRED)
+PARKED_A = replace(HALF, status=Status.PENDING, pending_since=NOW)
+EARLIER = live("a", name="old", key_id=id_of("old"))
 STILL_THERE = aside("a", "old", under="a")
 
 TABLE = [
@@ -183,6 +189,12 @@ TABLE = [
         besides=SUCCESSOR,
     ),
     Row("no, retired, its token, successor missing", WANT_B, RETIRED, [ASIDE], (), KEPT_FOR_NOW, besides=SUCCESSOR),
+    Row("no, parked, nothing", WANT_B, PARKED, [SUCCESSOR_LIVE], (), KEPT, besides=SUCCESSOR),
+    Row("no, parked, its token", WANT_B, PARKED, [LATE, SUCCESSOR_LIVE], (), WITHDRAWN, besides=SUCCESSOR),
+    Row("no, parked, its token, successor pending", WANT_B, PARKED, [LATE, B_LIVE], (), WITHDRAWN, besides=B_PENDING),
+    Row("no, parked, its token, successor missing", WANT_B, PARKED, [LATE], (), KEPT_FOR_NOW, besides=SUCCESSOR),
+    Row("yes, pending, nothing, its alias parked", WANT, PENDING, [EARLIER], (), REPLACE, besides=PARKED_A),
+    Row("yes, pending, its token, its alias parked", WANT, PENDING, [OURS, EARLIER], (), RESUME, besides=PARKED_A),
     Row("yes, no, nothing", WANT, None, expected=(Action.CREATE, Reason.NEW)),
     Row("yes, no, nothing, imported", WANT, None, expected=NOT_THERE, options=IMPORTING),
     Row("yes, no, its alias, imported", WANT, None, [THEIRS], (), IMPORT, options=IMPORTING),
@@ -297,7 +309,7 @@ def test_a_key_that_was_renamed_to_what_the_config_calls_it_now_is_to_be_moved_a
     result = planned([desired("b")], [READY], [renamed], values=["a"])
     assert [(change.alias, change.action) for change in result.changes] == [("a", Action.DELETE)]
     words = "the alias b is borne by the key that the state records as a: it was renamed outside vkstate."
-    hint = "if it is to go on as b, say so in the config: moved: [{from: a, to: b}]"
+    hint = "if it is to go on as b, say so in the config, under moved: - {from: a, to: b}"
     assert result.problems == (Problem(f"vkstate.yaml:12:3: {words}", hint, Alias("b")),)
 
 

@@ -323,6 +323,30 @@ def test_a_retired_key_goes_when_its_place_is_taken_and_its_time_is_over(
     assert change == Change(old.alias, Action.NO_OP, Reason.RETIRING, recorded=old, live=row)
 
 
+def test_a_retired_key_goes_when_the_key_in_its_place_is_blocked() -> None:
+    old = retired("a", "old", until=LATER)
+    row = aside("a", "old", expires_at=LATER)
+    shut = desired("a", also={"blocked": True})
+    change = of(planned([shut], [HAVE, old], [THERE, row]), old.alias)
+    assert change == Change(old.alias, Action.DELETE, Reason.SHUT, recorded=old, live=row)
+    waiting = replace(WANT, starts_at=LATER)
+    ignoring = replace(shut, ignore_changes=frozenset({"blocked"}))
+    blocked = replace(row, attributes={**row.attributes, "blocked": True})
+    for want, one in ((waiting, row), (ignoring, row), (shut, blocked)):
+        change = of(planned([want], [HAVE, old], [THERE, one]), old.alias)
+        assert change == Change(old.alias, Action.NO_OP, Reason.RETIRING, recorded=old, live=one)
+    assert of(planned([shut], [old], [row]), old.alias).action is Action.NO_OP, "its place is not taken yet"
+
+
+def test_what_is_replaced_and_blocked_at_once_gets_no_grace() -> None:
+    shut = desired("a", also={"blocked": True})
+    for row, grace in ((THERE, None), (live("a", blocked=True), NOW + timedelta(hours=1))):
+        options = Options(replace=("a",), grace=timedelta(hours=1))
+        retires = of(planned([shut], [HAVE], [row], options=options), "a").retires
+        assert retires is not None
+        assert retires.retired == Retired(Alias("a"), grace)
+
+
 @pytest.mark.parametrize(
     "have", [[HAVE], [pending("a")], [pending("a", no_token=True)], []], ids=["missing", "pending", "no token", "none"]
 )

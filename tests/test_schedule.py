@@ -194,6 +194,20 @@ def test_an_end_that_has_passed_says_how_to_go_on() -> None:
     )
 
 
+def test_expired_keys_are_told_what_gives_them_time_again() -> None:
+    """A key that ends with its workshop gets more time by nothing but a later end of that."""
+    over, end = NOW - timedelta(hours=1), "2026-03-18T11:00:00Z"
+    want = scheduled(starts_at=None, ends_at=over, expires_at=end)
+    other = replace(scheduled("w-user2", starts_at=None, number=2), ends_at=over)
+    have = [recorded(key.alias, key.declared, member=key.member, expires_at=over) for key in (want, other)]
+    rows = [live(key.alias, member=key.member, expires_at=over) for key in (want, other)]
+    stay = "expired keys stay as they are: "
+    assert [warning for warning in planned([want, other], have, rows).warnings if warning.before == stay] == [
+        Caution(stay, (want.alias,), ". Their workshop has ended; this gives it time again: vkstate extend w 2h."),
+        Caution(stay, (other.alias,), ". --renew gives time again, as does a changed duration or expires_at."),
+    ]
+
+
 TWO = timedelta(hours=2)
 
 

@@ -7,7 +7,8 @@ import pytest
 from tests.diffs import changed, differences, drifted, recorded_only
 from tests.factories import LINEAGE, desired, id_of, live, participant, pending, planned, recorded
 from vkstate.attributes import UNSET, Json
-from vkstate.differences import is_protected, is_record_of
+from vkstate.differences import is_protected
+from vkstate.identity import is_record_of
 from vkstate.keys import Capabilities, DesiredKey, LiveKey, Member, RecordedKey, Stamp
 from vkstate.plan import AttributeDiff, Problem
 

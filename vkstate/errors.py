@@ -29,7 +29,7 @@ class ExitCode(IntEnum):
     STALE = 6
     """The plan is stale, or not the one that was expected."""
     USAGE = 64
-    """The command line was wrong, or a question had to be asked without a terminal."""
+    """The command line was wrong, a target names no key, or a question had to be asked without a terminal."""
     INTERRUPTED = 130
     """Ctrl-C (128 + SIGINT)."""
     TERMINATED = 143

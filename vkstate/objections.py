@@ -9,11 +9,11 @@ from datetime import datetime
 from shlex import quote
 
 from vkstate.differences import declared_of, unshown
-from vkstate.expiry import format_instant, format_zoned
+from vkstate.expiry import format_zoned
 from vkstate.keys import Alias, DesiredKey, LiveKey, Member, Recorded, RecordedKey
 from vkstate.options import WORKSHOP
 from vkstate.plan import Action, Caution, Change, Problem, Reason
-from vkstate.schedule import too_early
+from vkstate.schedule import ended_by, too_early
 
 
 @dataclass
@@ -69,15 +69,15 @@ class Objections:
         )
 
     def _in_the_future(self, want: DesiredKey) -> str:
-        ends_at = want.ends_at
-        if want.member is None or ends_at is None or want.declared["expires_at"] != format_instant(ends_at):
+        workshop = ended_by(want)
+        if workshop is None:
             return "give it an expires_at in the future"
-        workshop = quote(want.member.workshop)
-        return f"give its workshop an ends_at in the future, as by: vkstate extend {workshop} 2h"
+        return f"give its workshop an ends_at in the future, as by: vkstate extend {quote(workshop)} 2h"
 
     def renamed_here(self, want: DesiredKey, owner: Alias, *, can_move: bool) -> None:
         """:param can_move: whether a move could make the owner's key the desired one."""
-        move = f"if it is to go on as {want.alias}, say so in the config: moved: [{{from: {owner}, to: {want.alias}}}]"
+        entry = f"- {{from: {owner}, to: {want.alias}}}"
+        move = f"if it is to go on as {want.alias}, say so in the config, under moved: {entry}"
         self.problem(
             want.alias,
             f"{want.place}: the alias {want.alias} is borne by the key that the state records as {owner}: it was "
@@ -158,14 +158,15 @@ class Objections:
 
     def expired(self, changes: Iterable[Change], now: datetime) -> None:
         """Name the keys that have expired and that nothing is done about: that is no drift."""
-        expired = [
-            change.alias
-            for change in changes
-            if change.action is Action.NO_OP and change.desired and change.live and _has_ended(change.live, now)
-        ]
-        if expired:
-            again = ". --renew gives time again, as does a changed duration or expires_at."
-            self.warnings.append(Caution("expired keys stay as they are: ", tuple(expired), again))
+        expired: defaultdict[str | None, list[Alias]] = defaultdict(list)
+        for change in changes:
+            if change.action is Action.NO_OP and change.desired and change.live and _has_ended(change.live, now):
+                expired[ended_by(change.desired)].append(change.alias)
+        for workshop, aliases in expired.items():
+            again = "--renew gives time again, as does a changed duration or expires_at"
+            if workshop is not None:
+                again = f"Their workshop has ended; this gives it time again: vkstate extend {quote(workshop)} 2h"
+            self.warnings.append(Caution("expired keys stay as they are: ", tuple(aliases), f". {again}."))
 
     def untimely(self, changes: Iterable[Change], now: datetime) -> None:
         """Name the keys that end before their workshop starts, or before it ends."""

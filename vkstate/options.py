@@ -39,8 +39,8 @@ class Options:
     """How a plan departs from what config, state and proxy alone would make of it.
 
     ``replace``, ``renew`` and ``imports`` are targets. ``grace`` is how long the old value of a replaced key works on;
-    None deletes the old key at once. ``adopt_replaced`` takes over keys that bear the alias of one of ours which is
-    gone.
+    None deletes the old key at once, and so does a block of the key. ``adopt_replaced`` takes over keys that bear the
+    alias of one of ours which is gone.
     """
 
     replace: tuple[str, ...] = ()

@@ -11,7 +11,11 @@ means: the token is not there, but another key bears the alias.
     no       pending   its token or stamp   as ready with its token
     no       pending   nothing              kept for ten minutes (a hanging request may still land), then forget
     no       retired   its token            kept until its successor is live, or does not come any more, and its time
-                                            is over; then delete
+                                            is over, or its successor is blocked; then delete
+    no       retired,  its token            as retired: the create of an earlier value, which nobody could open, arrived
+             pending
+    no       retired,  nothing              as pending
+             pending
     no       gone      nothing              forget
     yes      no        nothing              create; a problem where import names it
     yes      no        its alias, foreign   adopt where import names it; else problem: it exists and is not ours
@@ -48,8 +52,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from vkstate.attributes import EXPIRY_PATHS
-from vkstate.differences import Comparison, came_later, compare, declared_expiry, is_protected, is_record_of
+from vkstate.differences import Comparison, came_later, compare, declared_expiry, is_protected
 from vkstate.expiry import Until
+from vkstate.identity import is_record_of
 from vkstate.keys import (
     Alias,
     Capabilities,
@@ -253,7 +258,8 @@ class _Planner:
             self.objections.protected_value(want, single=single)
             return None
         self._refuse_past(want)
-        ends = self.now.replace(microsecond=0) + self.options.grace if self.options.grace else None
+        grace = None if self.retirement.is_shut(want.alias, mine) else self.options.grace
+        ends = self.now.replace(microsecond=0) + grace if grace else None
         aside = retired_alias(want.alias, mine.token)
         retires = replace(
             have, alias=aside, status=Status.READY, retired=Retired(want.alias, ends), prevent_destroy=False

@@ -25,8 +25,9 @@ from datetime import datetime
 from typing import Final
 
 from vkstate.attributes import ALWAYS_SENSITIVE, EXPIRY_PATHS, UNSET, Kind, Sensitive, Value, attribute_of, same, seal
-from vkstate.differences import adopted_id, came_later, is_protected, live_value
+from vkstate.differences import came_later, is_protected, live_value
 from vkstate.expiry import format_instant
+from vkstate.identity import adopted_id
 from vkstate.keys import (
     Alias,
     DesiredKey,

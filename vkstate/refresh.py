@@ -22,8 +22,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from vkstate.attributes import EXPIRY_PATHS, Sealed, Unset, Value, same
-from vkstate.differences import ALIAS_PATH, carries, live_value
+from vkstate.differences import ALIAS_PATH, live_value
 from vkstate.expiry import NEVER, Lasting, expiry_of, format_instant, same_instant
+from vkstate.identity import carries
 from vkstate.keys import (
     Alias,
     DesiredKey,

@@ -11,6 +11,7 @@ from vkstate.expiry import NEVER, format_instant
 from vkstate.keys import Alias, DesiredKey, LiveKey, RecordedKey, Retired, Status, Token
 from vkstate.moves import Moved
 from vkstate.plan import Action, AttributeDiff, Cause, Change, Reason
+from vkstate.schedule import BLOCKED, blocked_by_hand
 from vkstate.unchanged import as_recorded, ends_by
 
 
@@ -40,11 +41,16 @@ class Retirement:
                 self._aside[self.moved.new_alias(have.retired.successor)].append((row, have))
 
     def decided(self, have: RecordedKey, retired: Retired, mine: LiveKey) -> Change:
-        """What becomes of a retired key that stays while it has time: kept, cut short, or when that is over deleted."""
+        """What becomes of a retired key that stays while it has time: kept, cut short, or when that is over deleted.
+
+        Its time is over, too, where the key in its place is blocked: nobody is to go on by the old value.
+        """
         successor = self.moved.new_alias(retired.successor)
         taken = self._is_taken(retired, successor) or self._is_outlived(mine, successor)
         if taken and _is_over(retired, self.now):
             return Change(have.alias, Action.DELETE, Reason.RETIRED, recorded=have, live=mine)
+        if taken and self.is_shut(successor, mine):
+            return Change(have.alias, Action.DELETE, Reason.SHUT, recorded=have, live=mine)
         if successor != retired.successor:
             after = self._following(have, retired)
             return Change(have.alias, Action.UPDATE, Reason.MOVED, recorded=have, live=mine, becomes=after)
@@ -55,6 +61,11 @@ class Retirement:
             wanted = as_recorded(have, ends=ends)
             return Change(have.alias, Action.UPDATE, Reason.RETIRING, wanted, have, mine, (diff,))
         return Change(have.alias, Action.NO_OP, Reason.RETIRING, recorded=have, live=mine)
+
+    def is_shut(self, successor: Alias, mine: LiveKey) -> bool:
+        """Whether an old key is open, and the key that takes its place is to be blocked."""
+        wanted = self.desired.get(successor)
+        return wanted is not None and blocked_by_hand(wanted) and mine.attributes.get(BLOCKED) is not True
 
     def _following(self, have: RecordedKey, retired: Retired) -> RecordedKey:
         """The record of a retired key after the moves: it goes with the key that took its place."""
@@ -71,7 +82,9 @@ class Retirement:
         row = self.live.get(record.token) if record.token else None
         if row is None:
             return record.status is Status.GONE
-        return record.status is not Status.PENDING or self.bearers[row.alias] == 1  # else it may have lost a race
+        aside = sum(other.alias == row.alias for other, _ in self._aside.get(successor, ()))
+        # else it may have lost a race
+        return record.status is not Status.PENDING or self.bearers[row.alias] - aside == 1
 
     def _is_outlived(self, mine: LiveKey, successor: Alias) -> bool:
         """Whether a later key has been retired under the same alias since: that one took this one's place, and works.
@@ -79,7 +92,9 @@ class Retirement:
         So it is where one replacement was interrupted before its old key went, and another was begun.
         """
         born = mine.created_at
-        later = (row.created_at for row, _ in self._aside.get(successor, ()))
+        # What is pending took nobody's place: it is the late arrival of a create that was given up.
+        asides = self._aside.get(successor, ())
+        later = (row.created_at for row, record in asides if record.status is not Status.PENDING)
         return born is not None and any(instant is not None and instant > born for instant in later)
 
     def makes_way(self, row: LiveKey, alias: Alias) -> bool:

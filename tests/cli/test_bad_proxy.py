@@ -16,7 +16,7 @@ from vkstate.sandbox.settings import DEFAULT_MASTER_KEY
 
 KEYS = "keys:\n  my-project: {models: [gpt-4]}\n"
 COMMANDS = (("plan",), ("apply", "--auto-approve"))
-LOCKING = frozenset({".vkstate/.gitignore", ".vkstate/vkstate.state.json.lock"})
+LOCKING = frozenset({".vkstate/vkstate.state.json.lock"})
 """What taking the lock leaves behind."""
 
 

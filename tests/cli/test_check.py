@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import stat
+import subprocess
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -236,6 +239,83 @@ def test_git(workspace: Workspace, front: Front) -> None:
     assert of("git", found(workspace)) == [("wrong", said)]
 
 
+@pytest.mark.parametrize("tracked", [True, False])
+def test_a_master_key_that_git_has(workspace: Workspace, front: Front, tracked: bool) -> None:
+    secret = workspace.path / "master.key"
+    secret.write_text(DEFAULT_MASTER_KEY)
+    secret.chmod(0o600)
+    workspace.configure(f"proxy: {{url: '{front.url}', master_key: {{file: master.key}}}}\n")
+    git(workspace.path, "init", "--initial-branch", "main")
+    git(workspace.path, "add", "vkstate.yaml", "vkstate.state.json", ".gitignore", *(["master.key"] if tracked else []))
+    git(workspace.path, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-m", "all")
+    checks = workspace.run("check", "--json").document["checks"]
+    said = [(one["grade"], one["detail"], one["hint"]) for one in checks if one["check"] == "git"]
+    ignoring = "echo /master.key >> .gitignore"
+    grade, detail, hint = (
+        (
+            "wrong",
+            "master.key holds the master key and is in git: whoever has the repository has it, and keeps it.",
+            f"git rm --cached master.key && {ignoring}; then give the proxy a new master key",
+        )
+        if tracked
+        else (
+            "warning",
+            "master.key holds the master key and is not ignored by git: the next commit may take it along.",
+            ignoring,
+        )
+    )
+    assert said == [(grade, detail, hint)]
+    subprocess.run(["bash", "-c", hint.partition(";")[0]], check=True, cwd=workspace.path)
+    assert [one for one in of("git", found(workspace)) if "master.key" in one[1]] == []
+
+
+def test_an_identity_that_git_has(
+    workspace: Workspace, front: Front, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    somebody = person()
+    workspace.configure(
+        f"proxy: {{url: '{front.url}'}}\nsecrets: {{store: age, recipients: ['{somebody.recipient}']}}\n"
+    )
+    identity = somebody.file(workspace.path / "identity.txt")
+    repository(workspace)
+    tracked = (
+        "wrong",
+        "identity.txt holds an age identity and is in git: whoever has the repository has it, and keeps it.",
+    )
+    assert of("git", found(workspace, "--identity", "identity.txt")) == [tracked]
+    monkeypatch.setenv("VKSTATE_AGE_IDENTITY", "identity.txt")
+    assert of("git", found(workspace)) == [tracked]
+    git(workspace.path, "rm", "--cached", "identity.txt")
+    assert of("git", found(workspace)) == [
+        ("warning", "identity.txt holds an age identity and is not ignored by git: the next commit may take it along.")
+    ]
+    identity.chmod(0o640)
+    said = "others on this machine can read the identity identity.txt (mode 0640): chmod 600 identity.txt"
+    assert ("warning", said) in of("secret store", found(workspace))
+    monkeypatch.setenv("VKSTATE_AGE_IDENTITY", somebody.secret.splitlines()[-1])
+    well = ("ok", "vkstate.state.json is committed, and the key values are kept out of git.")
+    assert of("git", found(workspace)) == [well]
+
+
+def test_the_usual_ssh_key_is_looked_at_in_the_projects_tree_only(
+    workspace: Workspace, front: Front, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    somebody = person()
+    workspace.configure(
+        f"proxy: {{url: '{front.url}'}}\nsecrets: {{store: age, recipients: ['{somebody.recipient}']}}\n"
+    )
+    repository(workspace)
+    monkeypatch.delenv("VKSTATE_AGE_IDENTITY", raising=False)
+    for home, exposed in ((tmp_path / "home", False), (workspace.path, True)):
+        (home / ".ssh").mkdir(parents=True)
+        (home / ".ssh" / "id_ed25519").touch()
+        if not exposed:
+            git(home, "init")
+        monkeypatch.setenv("HOME", str(home))
+        told = [detail for _, detail in of("git", found(workspace)) if "id_ed25519" in detail]
+        assert bool(told) is exposed
+
+
 def test_a_state_that_is_behind(workspace: Workspace, front: Front, tmp_path: Path) -> None:
     workspace.configure(f"proxy: {{url: '{front.url}'}}\nkeys: {{one: {{models: [gpt-4]}}}}\n")
     repository(workspace)
@@ -260,7 +340,11 @@ def test_the_modes_of_the_store(workspace: Workspace, front: Front) -> None:
     store.chmod(0o644)
     [well, (grade, detail)] = of("secret store", found(workspace))
     assert (well, grade) == (("ok", "It holds the value of every recorded key."), "warning")
-    assert "could be read by others (mode 0644)" in detail
+    assert detail == (
+        f"{store} can be read by others (mode 0644). If somebody may have looked, replace the keys. "
+        f"Close it: chmod 600 {store}"
+    )
+    assert stat.S_IMODE(store.stat().st_mode) == 0o644, "it changes nothing"
     store.parent.chmod(0o777)
     [(grade, detail)] = of("secret store", found(workspace))
     assert (grade, detail[:41]) == ("wrong", "the .vkstate directory is not safe to use")
@@ -297,7 +381,7 @@ def test_which_keys_are_tried(workspace: Workspace, front: Front) -> None:
     document = workspace.ok("check", "--json", "--as", "o*", "--as", "workshop:w/user2").document
     assert [check["alias"] for check in document["checks"] if check["alias"]] == ["one", "w-user2"]
     ran = workspace.run("check", "--as", "nobody")
-    assert (ran.code, ran.stdout, ran.complaint[0]) == (1, "", "error: no recorded key is named so")
+    assert (ran.code, ran.stdout, ran.complaint[0]) == (64, "", "error: no recorded key is named so")
 
 
 def test_encrypted_values_need_an_identity(
@@ -318,9 +402,48 @@ def test_encrypted_values_need_an_identity(
     findings = found(workspace, "--as", "one")
     assert of("secret store", findings) == [well, ("ok", closed)]
     assert of("key", findings) == [("wrong", f"one cannot be tried. {closed}")]
+    [*_, (grade, told)] = of("secret store", found(workspace, "--identity", str(person().file(tmp_path / "other"))))
+    assert (grade, told.partition(" in ")[0]) == ("warning", "No identity at hand opens the value of one")
     findings = found(workspace, "--as", "one", "--identity", str(somebody.file(tmp_path / "identity")))
     assert of("secret store", findings) == [well]
     assert of("key", findings) == [("ok", "one opens the proxy, and may use gpt-4.")]
+
+
+def test_what_cannot_be_tried_says_what_helps(workspace: Workspace, front: Front, tmp_path: Path) -> None:
+    """A value that was never ours is missed only where a target names its key."""
+    front.sandbox.create("fresh-theirs", models=["gpt-4"])
+    key = "{models: [gpt-4]}"
+    workspace.configure(f"proxy: {{url: '{front.url}'}}\nkeys: {{fresh-ours: {key}, fresh-theirs: {key}}}\n")
+    workspace.ok("import", "fresh-theirs", "--auto-approve")
+    workspace.apply()
+    store = workspace.path / ".vkstate" / "keys.json"
+    document = json.loads(store.read_text(encoding="utf-8"))
+    store.write_text(json.dumps(document | {"keys": {}}), encoding="utf-8")
+    ours = ("fresh-ours", "wrong", "give it a new value: vkstate apply --replace fresh-ours")
+    values = "have its value kept: vkstate import fresh-theirs --values FILE.csv"
+    for targets, grade in ((("fresh-*",), "warning"), (("fresh-*", "fresh-theirs"), "wrong")):
+        options = [word for target in targets for word in ("--as", target)]
+        checks: list[Json] = workspace.run("check", "--json", *options).document["checks"]
+        assert [(check["alias"], check["grade"], check["hint"]) for check in checks if check["alias"]] == [
+            ours,
+            ("fresh-theirs", grade, values),
+        ]
+
+
+def test_a_key_that_ended_with_its_workshop(workspace: Workspace, front: Front) -> None:
+    end = (datetime.now(UTC) + timedelta(seconds=2)).replace(microsecond=0) + timedelta(seconds=1)
+    workspace.configure(
+        f"proxy: {{url: '{front.url}'}}\n"
+        f"workshops: {{w: {{count: 1, models: [gpt-4], ends_at: '{end.isoformat()}'}}}}\n"
+    )
+    workspace.apply()
+    time.sleep((end - datetime.now(UTC)).total_seconds() + 1)  # LiteLLM meets an end to the second
+    checks: list[Json] = workspace.run("check", "--json", "--as", "*").document["checks"]
+    [tried] = [check for check in checks if check["alias"]]
+    assert (tried["detail"], tried["hint"]) == (
+        "w-user1 opens nothing: it has expired.",
+        "vkstate extend w 2h gives its workshop time again",
+    )
 
 
 def test_access_groups_are_their_models(workspace: Workspace, front: Front) -> None:

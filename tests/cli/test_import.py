@@ -88,7 +88,7 @@ class TestWhatIsMeant:
         assert project.state_path.read_bytes() == before
 
     def test_nothing_is_named_so(self, project: Workspace) -> None:
-        assert unharmed(project, "bott", "ai-?", "xyz", "bot") == (
+        assert unharmed(project, "bott", "ai-?", "xyz", "bot", code=64) == (
             "error: no key on the proxy is named so\n"
             "  No key on sandbox:// is called bott. Did you mean bot?\n"
             "  No key on sandbox:// matches ai-?.\n"
@@ -216,7 +216,7 @@ class TestWrittenEntries:
             "adopted": 2,
         }
         refused = project.run("import", "nobody", "--json")
-        assert (refused.code, refused.document["summary"]) == (1, "no key on the proxy is named so")
+        assert (refused.code, refused.document["summary"]) == (64, "no key on the proxy is named so")
 
     def test_what_the_entry_does_not_say_is_said(self, project: Workspace) -> None:
         project.sandbox().create("odd", models=["gpt-4"], budget_duration="1w", metadata={"logging": [{"a": CANARY}]})

@@ -20,7 +20,7 @@ def test_the_members_that_are_there_are_imported(workspace: Workspace) -> None:
 def test_none_is_there(workspace: Workspace) -> None:
     workspace.configure(CONFIG)
     ran = workspace.run("import", "workshop:ai", "--auto-approve")
-    assert ran.code == 1
+    assert ran.code == 64
     assert ran.complaint == [
         "error: no key on the proxy is named so",
         "  No key on sandbox:// bears the alias that the config gives to a member of workshop:ai.",

@@ -28,6 +28,8 @@ def test_in_an_empty_directory(workspace: Workspace) -> None:
     )
     assert workspace.state == {"format": 1, "keys": {}, "lineage": lineage, "serial": 0}
     assert (workspace.path / ".gitignore").read_text() == ".vkstate/\n"
+    private = workspace.path / ".vkstate"
+    assert (private.stat().st_mode & 0o777, (private / ".gitignore").read_text()) == (0o700, "*\n")
     assert workspace.run("plan", "--detailed-exitcode").code == 2, "what is written can be used at once"
 
 

@@ -160,7 +160,7 @@ def test_one_more_reader(
             f"+    - {friend.recipient}\n"
             "2 values are encrypted anew, to 2 recipients: w-user{1,2}.\n"
         ),
-        f"Next: commit vkstate.yaml {STORE}.\n",
+        f"Next: commit vkstate.yaml and {STORE}.\n",
     )
     assert config(project) == sealed(ops, friend)
     assert readers(project) == [sorted([ops.recipient, friend.recipient])] * 2
@@ -190,10 +190,10 @@ def test_one_reader_fewer(
     assert (ran.stdout.splitlines()[-1], ran.stderr) == (
         "2 values are encrypted anew, to 1 recipient: w-user{1,2}.",
         (
-            f"Next: commit vkstate.yaml {STORE}.\n"
+            f"Next: commit vkstate.yaml and {STORE}.\n"
             "note: What is committed already stays readable, in git's history, for whoever holds that key. To shut "
             "somebody "
-            "out, give the keys new values: vkstate apply --replace '*'\n"
+            "out, give the keys new values: vkstate apply --replace '*' --allow-deletes 2\n"
         ),
     )
     assert config(project) == sealed(friend)
@@ -219,6 +219,13 @@ def test_as_json_and_dry(project: Workspace, ops: Person, friend: Person, identi
     )
     assert project.files() == before
     assert project.ok(*add, "--json").document == said | {"dry_run": False}
+
+
+def test_an_identity_that_was_named_is_another_one_next_time(
+    project: Workspace, friend: Person, tmp_path: Path
+) -> None:
+    ran = project.run("secrets", "add-recipient", friend.recipient, "--identity", str(friend.file(tmp_path / "friend")))
+    assert ran.complaint[-1] == "hint: name another identity: --identity FILE"
 
 
 CLOSED = [

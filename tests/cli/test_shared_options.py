@@ -56,7 +56,7 @@ def test_var_file_and_environment(project: Workspace, monkeypatch: pytest.Monkey
         (("--var", "evnt=summer"), 1, "error: the config is not valid"),
         (("--var", "event"), 64, "error: a variable is not given as NAME=VALUE"),
         (("--var", "=x"), 64, "error: a variable is not given as NAME=VALUE"),
-        (("--var-file", "missing.yaml"), 1, "error: the config cannot be read"),
+        (("--var-file", "missing.yaml"), 1, "error: the file of variables cannot be read"),
         (("-C", "missing"), 64, "error: the directory cannot be entered"),
         (("-C", "vkstate.yaml"), 64, "error: the directory cannot be entered"),
         (("--config", "missing.yaml"), 1, "error: the config cannot be read"),

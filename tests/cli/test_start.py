@@ -167,6 +167,17 @@ def test_a_bare_command_shows_its_help(workspace: Workspace, path: tuple[str, ..
     assert ran.stderr == workspace.ok(*path, "--help").stdout
 
 
+@pytest.mark.parametrize(
+    "command", [("output", "--identity"), ("secrets", "migrate", "--to", "age", "--recipient"), ("plan", "--target")]
+)
+def test_an_option_without_its_value_leads_to_the_help_of_its_command(
+    workspace: Workspace, command: tuple[str, ...]
+) -> None:
+    ran = workspace.run(*command)
+    path = " ".join(command[: 2 if command[0] == "secrets" else 1])
+    assert (ran.code, ran.complaint[-1]) == (64, f"hint: vkstate {path} --help")
+
+
 def test_version(workspace: Workspace) -> None:
     from vkstate import __version__
 

@@ -96,12 +96,39 @@ def test_output_and_state_list_take_targets(project: Workspace) -> None:
     assert [key["alias"] for key in document["keys"]] == ["blue/2024-user1", "blue/2024-user3"]
     for command in (("output", "three"), ("output", "--exclude", "three"), ("state", "list", "three")):
         ran = project.run(*command)
-        assert (ran.code, ran.stdout) == (1, "")
+        assert (ran.code, ran.stdout) == (64, "")
         assert ran.stderr == (
             "error: no recorded key is named so\n"
             "  vkstate.state.json records no key that matches three.\n"
             "hint: vkstate state list shows what is recorded\n"
         )
+
+
+def test_no_table_is_cut_in_a_pipe(project: Workspace) -> None:
+    name = "w" * 60
+    models = ", ".join(f"model-{number}-of-many" for number in range(9))
+    project.configure(
+        "proxy: {url: 'sandbox://', check_models: 'off'}\n"
+        f"workshops: {{{name}: {{count: 1, models: [{models}], alias_template: '{{user}}'}}}}\n"
+    )
+    project.apply()
+    assert name in project.ok("show").stdout
+    assert name in project.ok("spend").stdout
+    assert models in project.ok("output").stdout
+
+
+def test_spend_takes_targets_in_both_ways(project: Workspace) -> None:
+    project.apply()
+    document = project.ok("spend", "one", "--target", "workshop:red", "--exclude", "*bob", "--json").document
+    assert [key["alias"] for key in document["keys"]] == ["one", "red-ada"]
+
+
+def test_a_key_that_is_replaced_and_left_out_is_said(project: Workspace) -> None:
+    project.apply()
+    for option in ("--replace", "--renew"):
+        ran = project.ok("plan", option, "red-ada", option, "workshop:red", "--target", "red-bob", "--target", "one")
+        notes = [line for line in ran.stderr.splitlines() if option in line]
+        assert notes == [f"note: {option} red-ada does nothing: --target and --exclude leave out what it names."]
 
 
 def test_what_is_left_out_is_said_by_every_command(project: Workspace) -> None:

@@ -115,6 +115,14 @@ def test_contradictions(project: Project, fields: str, problems: list[str]) -> N
     assert found == problems
 
 
+def test_contradictions_are_told_beside_other_problems(project: Project) -> None:
+    text = f"workshops: {{w: {{count: 0, models: [m], duration: 1d, ends_at: {END}}}}}\n"
+    assert [line.partition(": workshops.w.")[2].partition(" ")[0] for line in project.problems(text)] == [
+        "count:",
+        "ends_at:",
+    ]
+
+
 def test_only_a_workshop_has_hours(project: Project) -> None:
     (line,) = project.problems(f"keys: {{one: {{models: [m], ends_at: {END}}}}}\n")
     assert line.partition(": keys.one.")[2] == "ends_at: unknown field here: it belongs to a workshop"

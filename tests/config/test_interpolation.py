@@ -307,4 +307,8 @@ def test_a_missing_file_of_variables(project: Project) -> None:
     with pytest.raises(ConfigError) as caught:
         load_var_file(Path("vars.yaml"))
 
-    assert (caught.value.detail, caught.value.hint) == ("vars.yaml: there is no such file", "ls .")
+    assert (caught.value.summary, caught.value.detail, caught.value.hint) == (
+        "the file of variables cannot be read",
+        "vars.yaml: there is no such file",
+        "name a file that exists: --var-file FILE",
+    )

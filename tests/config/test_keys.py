@@ -555,3 +555,9 @@ def test_a_name_is_taken_as_it_is_written(project: Project) -> None:
         "007",
         "true",
     ]
+
+
+def test_a_section_in_the_singular_is_a_slip(project: Project) -> None:
+    assert project.problems("key: {dev: {models: [m]}}\n") == [
+        "vkstate.yaml:2:1: key: unknown field; did you mean keys?"
+    ]

@@ -69,9 +69,26 @@ def test_an_unset_variable(tmp_path: Path, environ: dict[str, str], state: str) 
 
 def test_more_than_a_master_key(tmp_path: Path) -> None:
     assert failure(DEFAULT_SOURCE, tmp_path, LITELLM_MASTER_KEY=f"{SECRET} and more") == (
-        "proxy.master_key holds more than a master key, which is one word of printable ASCII.",
-        "set proxy.master_key to ${env.LITELLM_MASTER_KEY}",
+        (
+            "the environment variable LITELLM_MASTER_KEY holds more than a master key, which is one word of printable "
+            "ASCII."
+        ),
+        "give it the master key alone, without a blank or a newline in it: export LITELLM_MASTER_KEY=…",
     )
+    two = FromText((EnvironmentRef("ONE"), EnvironmentRef("TWO")))
+    assert failure(two, tmp_path, ONE="sk-", TWO=f"{SECRET}\n{SECRET}") == (
+        "the environment variable TWO holds more than a master key, which is one word of printable ASCII.",
+        "give it the master key alone, without a blank or a newline in it: export TWO=…",
+    )
+    assert failure(DEFAULT_SOURCE, tmp_path, LITELLM_MASTER_KEY=" \n") == (
+        "the environment variable LITELLM_MASTER_KEY is empty.",
+        "give it the master key alone, without a blank or a newline in it: export LITELLM_MASTER_KEY=…",
+    )
+    for written in (FromText((f"{SECRET} and more",)), FromText((EnvironmentRef("MK", f"{SECRET} and more"),))):
+        assert failure(written, tmp_path) == (
+            "proxy.master_key holds more than a master key, which is one word of printable ASCII.",
+            "set proxy.master_key to ${env.LITELLM_MASTER_KEY}",
+        )
     assert failure(FromText(()), tmp_path)[0] == "proxy.master_key is empty."
 
 

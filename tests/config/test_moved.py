@@ -31,10 +31,29 @@ def test_keys_and_workshops_move_in_the_order_of_the_config(project: Project) ->
 
 
 def test_old_entries_may_stay_and_go_on_to_others(project: Project) -> None:
-    assert moves(project, "moved: [{from: a1, to: a2}, {from: a2, to: a3}, {from: b1, to: a3}]\n") == (
+    assert moves(project, "moved: [{from: a1, to: a2}, {from: a2, to: new}, {from: b1, to: new}]\n") == (
         Move("a1", "a2", "vkstate.yaml:5:9"),
-        Move("a2", "a3", "vkstate.yaml:5:29"),
-        Move("b1", "a3", "vkstate.yaml:5:49"),
+        Move("a2", "new", "vkstate.yaml:5:29"),
+        Move("b1", "new", "vkstate.yaml:5:50"),
+    )
+
+
+def test_what_moves_to_nothing_is_worth_a_warning(project: Project) -> None:
+    """An old entry may outlive the key that it led to, so that it is no error."""
+    config = project.load(
+        PROXY + KEYS + "moved:\n"
+        "  - {from: a, to: newe}\n"
+        "  - {from: b, to: xyz}\n"
+        "  - {from: workshop:spring, to: workshop:autum}\n"
+        "  - {from: c, to: '${env.A}'}\n",
+        environ={"A": "newes"},
+    )
+    old = "is declared nowhere: an old entry may stay, but nothing moves there any more"
+    assert config.warnings == (
+        "vkstate.yaml:6:15: moved[0].to: is declared nowhere; did you mean newer?",
+        f"vkstate.yaml:7:15: moved[1].to: {old}",
+        "vkstate.yaml:8:29: moved[2].to: is declared nowhere; did you mean workshop:autumn?",
+        f"vkstate.yaml:9:15: moved[3].to: {old}",
     )
 
 
@@ -122,7 +141,7 @@ def test_a_key_that_is_declared_though_not_valid_cannot_move_away(project: Proje
 
 def test_a_glob_means_nothing_in_a_move(project: Project) -> None:
     config = project.load(
-        PROXY + "keys: {'a*': {models: [m]}}\nimport: ['a*']\nmoved: [{from: 'b*', to: b1}, {from: c1, to: 'a*'}]\n"
+        PROXY + "keys: {'a*': {models: [m]}}\nimport: ['a*']\nmoved: [{from: 'b*', to: 'a*'}, {from: c1, to: 'a*'}]\n"
     )
 
     assert config.warnings == (

@@ -138,7 +138,7 @@ NOT_DONE: dict[str, tuple[Edit, str, str]] = {
     "a comment of its own": (
         with_plain_store,
         LINES,
-        "A comment stands between what is to go. To be taken out: secrets.recipients",
+        "A comment would be lost. To be taken out: secrets.recipients",
     ),
 }
 

@@ -255,7 +255,7 @@ def test_a_key_that_may_not_exist_is_handed_out_with_a_warning(workspace: Worksp
     assert workspace.ok("output").stderr == ""
     ran = workspace.ok("output", "--reveal")
     assert ran.stderr == "warning: 1 key is pending: whether it exists is settled by: vkstate apply\n"
-    assert ran.stdout.splitlines()[2].split()[-3:] == ["-", "50", "pending"]
+    assert ran.stdout.splitlines()[2].split()[-3:] == ["-", "$50.00", "pending"]
     workspace.apply()
     assert workspace.ok("output", "--reveal").stderr == ""
 

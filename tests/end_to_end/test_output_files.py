@@ -87,10 +87,24 @@ def test_no_file_of_the_project_is_written_over(workspace: Workspace, name: str)
     before = workspace.files()
     for force in ((), ("--force",)):
         ran = workspace.run("output", "--format", "csv", "--out", name, *force)
-        assert (ran.code, ran.complaint[0]) == (64, "error: the keys are not written over a file of the project")
+        assert (ran.code, ran.complaint[0]) == (64, "error: no file of the project is written over")
     assert workspace.files() == before
     workspace.ok("output", "--format", "csv", "--out", ".vkstate/new.csv")
     assert workspace.run("output", "--format", "csv", "--out", ".vkstate/new.csv").code == 64
+
+
+def test_a_directory_that_is_missing_is_said_first(workspace: Workspace) -> None:
+    workspace.configure(workshop(1))
+    workspace.apply()
+    ran = workspace.run("output", "--format", "cards", "--out", "hand outs/cards.html")
+    assert (ran.code, ran.complaint) == (
+        1,
+        [
+            "error: the directory does not exist",
+            "  There is no directory hand outs.",
+            "hint: mkdir -p 'hand outs'",
+        ],
+    )
 
 
 def test_a_roster_is_not_written_over_by_a_slip(workspace: Workspace) -> None:

@@ -89,8 +89,14 @@ def test_files_that_cannot_be_used(project: Workspace, how: str, command: str) -
     assert everything(project) == before
 
 
-@pytest.mark.parametrize("command", ["show", "apply"])
-def test_a_file_that_is_not_there(project: Workspace, command: str) -> None:
+@pytest.mark.parametrize(
+    ("command", "otherwise"),
+    [
+        ("show", "one key is shown by: vkstate state show missing.json"),
+        ("apply", "single keys are named by --target"),
+    ],
+)
+def test_a_file_that_is_not_there(project: Workspace, command: str, otherwise: str) -> None:
     ran = project.run(command, "missing.json")
     assert (ran.code, ran.stdout, ran.complaint) == (
         1,
@@ -98,7 +104,7 @@ def test_a_file_that_is_not_there(project: Workspace, command: str) -> None:
         [
             "error: the plan file cannot be read",
             "  missing.json: No such file or directory.",
-            "hint: save one: vkstate plan --out missing.json; single keys are named by --target",
+            f"hint: save one: vkstate plan --out missing.json; {otherwise}",
         ],
     )
 

@@ -76,8 +76,8 @@ def renamed(project: Workspace) -> None:
 def test_another_name_is_another_key_and_the_plan_asks(project: Workspace, server: Timed) -> None:
     renamed(project)
     assert (
-        "hint: if ws-bob was renamed to ws-bill, say so in the config, and it keeps its key value: "
-        "moved: [{from: ws-bob, to: ws-bill}]\n"
+        "hint: if ws-bob was renamed to ws-bill, say so in the config, under moved, and it keeps its key value: "
+        "- {from: ws-bob, to: ws-bill}\n"
     ) in project.ok("plan").stdout
     assert touched(project, server) == (["ws-bill"], [], ["ws-bob"])
 

@@ -99,7 +99,7 @@ def test_of_some_keys(project: Workspace) -> None:
     lines = project.ok("spend", "workshop:spring", "bot", "--exclude", "*-bob").stdout.splitlines()
     assert [line.split()[0] for line in lines[1:3]] == ["bot", "spring-ada"]
     refused = project.run("spend", "nobody")
-    assert (refused.code, refused.complaint[0]) == (1, "error: no recorded key is named so")
+    assert (refused.code, refused.complaint[0]) == (64, "error: no recorded key is named so")
 
 
 def test_as_json(project: Workspace) -> None:

@@ -128,9 +128,9 @@ class TestMove:
             (
                 "nobody",
                 "uno",
-                1,
+                64,
                 [
-                    "error: the key cannot be moved",
+                    "error: no recorded key is named so",
                     "  vkstate.state.json records no key nobody.",
                     "hint: vkstate state list shows what is recorded",
                 ],
@@ -296,7 +296,7 @@ class TestRemove:
         before = everything(project)
         ran = project.run("state", "rm", "one", "nobody", "--auto-approve")
         assert (ran.code, ran.complaint) == (
-            1,
+            64,
             [
                 "error: no recorded key is named so",
                 "  vkstate.state.json records no key that matches nobody.",

@@ -57,7 +57,7 @@ def test_anything_else_is_no(workspace: Workspace, front: Front, command: str, a
         screen.expect("Only the word yes is taken as consent: ")
         screen.type(answer)
         assert screen.wait() == 4
-        screen.expect("error: cancelled\n  Nothing was changed.\n")
+        screen.expect("error: cancelled\n  Nothing was changed.\nhint: run the same command again to be asked again\n")
     after = workspace.files()
     assert {name: after[name] for name in before} == before
     assert len(front.writes) == written

@@ -15,6 +15,7 @@ from typing import Literal
 import pytest
 from pyrage import x25519
 
+from tests.examples.conftest import EXAMPLES
 from tests.examples.forge import SAVED, Forge
 from tests.front import Doing, Front, Hold, Pass, Rule, Seen, everything_passes, fronted, rows_of, say_json
 from tests.workspace import OWN_VARIABLES, Ran
@@ -129,6 +130,7 @@ def test_a_second_merge_changes_and_deletes_and_its_job_may_be_run_again(forge: 
     again = forge.apply(job)
     job.script("commit-state", "main")  # as on GitLab, once more behind everything
     assert again.stdout.splitlines()[-1] == "No changes. The proxy matches the configuration."
+    assert "error:" not in again.stderr
     assert (forge.bare("rev-parse", "main"), len(front.writes)) == (before, requests)
 
 
@@ -332,3 +334,15 @@ def test_two_jobs_note_at_once(forge: Forge) -> None:
     assert [forge.noted(forge.job(branch)) for branch in ("main", "carol")] == ["a" * 64, "b" * 64]
     forge.note(job, "c" * 64)
     assert [forge.noted(forge.job(branch)) for branch in ("main", "carol")] == ["c" * 64, "b" * 64]
+
+
+def test_an_identity_is_made_outside_of_the_repository() -> None:
+    told = {
+        path.name: re.findall(r"age-keygen -o (\S+)", path.read_text(encoding="utf-8"))
+        for path in sorted((EXAMPLES / "ci").rglob("*"))
+        if path.is_file()
+    }
+    assert {name: places for name, places in told.items() if places} == {
+        "README.md": ["~/vkstate-identity.txt"],
+        "vkstate.yaml": ["~/vkstate-identity.txt"],
+    }

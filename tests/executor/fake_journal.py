@@ -23,6 +23,7 @@ class FakeJournal:
     saves: list[dict[Alias, RecordedKey]] = field(default_factory=list)
     """The state as it was written, every time that it was."""
     rescued: dict[Alias, RecordedKey] | None = None
+    keeps_reports: bool = True
     threads: set[int] = field(default_factory=set)
 
     def add(self, records: Iterable[RecordedKey], values: Iterable[KeyValue] = ()) -> None:

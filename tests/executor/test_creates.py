@@ -24,8 +24,9 @@ from tests.factories import (
 )
 from vkstate.errors import VkstateError
 from vkstate.executor.creation import ATTEMPTS
+from vkstate.executor.orders import create_order
 from vkstate.executor.ports import AliasTaken, AnswerLost, Refused
-from vkstate.keys import Alias, Origin, RecordedKey, Stamp, Status
+from vkstate.keys import Alias, Origin, RecordedKey, Retired, Stamp, Status, retired_alias
 from vkstate.plan import Action, Reason
 
 A = Alias("a")
@@ -114,7 +115,42 @@ def test_without_its_value_an_interrupted_create_gets_a_new_one() -> None:
     [order] = here.proxy.created
     assert order.value == value_of("minted 1")
     assert order.stamp.id != id_of("a"), "another clone may still make the key that the record stands for"
+    waiting = here.journal.keys[retired_alias(A, value_of("a").token)]
+    assert (waiting.status, waiting.token, waiting.retired) == (
+        Status.PENDING,
+        value_of("a").token,
+        Retired(A, None),
+    ), "nor may it be forgotten"
+    assert said(here.apply()) == {}
+    here.proxy.time += timedelta(minutes=10)
+    assert said(here.apply()) == {waiting.alias: "applied"}
+    assert {*here.journal.keys} == {A}
     here.converged()
+
+
+@pytest.mark.parametrize("calls", range(1, 8))
+def test_a_create_whose_value_nobody_can_open_leaves_no_key_however_late_it_lands(calls: int) -> None:
+    """It had passed LiteLLM's check of the alias when its run was killed, and its row comes beside the new one."""
+    here = world().has([replace(pending("a"), prevent_destroy=True)])
+    here.journal.values.clear()
+    here.proxy.hang(create_order(LINEAGE, desired("a"), id_of("a"), value_of("a")), calls)
+    for _ in range(3):
+        here.apply()
+    assert [row.token for row in here.proxy.rows.values()] == [here.journal.keys[A].token]
+    assert here.journal.values.keys() == {here.journal.keys[A].token}
+    here.proxy.time += timedelta(minutes=10)
+    here.apply()
+    assert {*here.journal.keys} == {A}
+    here.converged()
+
+
+def test_a_refused_create_leaves_the_earlier_one_as_it_was() -> None:
+    here = world().has([pending("a")])
+    here.journal.values.clear()
+    before = dict(here.journal.keys)
+    with failing(here, fails(Refused("No such model."), "proxy.create")):
+        here.apply()
+    assert here.journal.keys == before
 
 
 # -- lost answers ------------------------------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ AFTER_ANOTHER_FAILURE = {
     ("sweep_leftovers", "Path.unlink"): "a writer that was killed",
     ("examine", "Path.chmod"): "a directory that others may read",
     ("PlainStore._close", "Path.chmod"): "a store that others may read",
+    ("_open_to_others", "Path.stat"): "the naming of an identity's file",
 }
 """What no undisturbed run passes, and what comes before it."""
 

@@ -21,7 +21,7 @@ from tests.state.samples import CANARY, LINEAGE, value
 from vkstate.age import Recipient
 from vkstate.errors import VkstateError
 from vkstate.keys import Alias, KeyValue
-from vkstate.state.age_form import SealedValue, SealedValues, StoreConflicted, parsed, text_of
+from vkstate.state.age_form import SealedValue, SealedValues, StoreConflicted, backup_of, parsed, text_of
 from vkstate.state.age_store import AgeStore, Rekeyed, secrets_path_of
 from vkstate.state.durable import WriteFailed
 from vkstate.state.identities import Identities
@@ -157,7 +157,7 @@ def test_a_new_value_of_an_alias_does_not_displace_the_old_one(minting: AgeStore
     assert closed(minting).tokens() == {value(1).token, value(2).token, value(3).token}
 
 
-@pytest.mark.parametrize("step", range(7))
+@pytest.mark.parametrize("step", range(25))
 def test_after_a_failure_nothing_is_lost(minting: AgeStore, ops: Person, step: int) -> None:
     with faults() as seen:
         closed(minting).tokens()
@@ -166,7 +166,8 @@ def test_after_a_failure_nothing_is_lost(minting: AgeStore, ops: Person, step: i
         closed(minting).keep({THREE: value(3)})
     later = closed(minting)
     assert later.tokens() - {value(3).token} == {value(1).token, value(2).token}
-    assert [entry.name for entry in minting.path.parent.iterdir()] == [minting.path.name]
+    left = {entry.name for entry in minting.path.parent.rglob("*")}
+    assert left <= {minting.path.name, backup_of(minting.path).name, ".vkstate", ".gitignore"}
     later.keep({THREE: value(3)})
     reader = opening(minting.path, ops)
     assert [reader.value_of(value(number).token) for number in (1, 2, 3)] == [value(1), value(2), value(3)]
@@ -265,7 +266,7 @@ def test_a_value_that_is_not_its_tokens(minting: AgeStore, ops: Person) -> None:
             f"{minting.path} is not as vkstate wrote it: the value kept for one is not the one that its token stands "
             "for. It was left alone."
         ),
-        f"go back to the version in git: git restore {minting.path}",
+        f"copy the damaged file aside: cp {minting.path} {minting.path}.damaged; then restore it from a backup",
     )
 
 
@@ -297,8 +298,35 @@ def test_a_damaged_file(path: Path, text: str, why: str) -> None:
     path.write_bytes(text.encode(errors="surrogateescape"))
     assert told(path, StoreDamaged) == (
         f"{path} is not as vkstate wrote it: {why}. It was left alone.",
-        f"go back to the version in git: git restore {path}",
+        f"copy the damaged file aside: cp {path} {path}.damaged; then restore it from a backup",
     )
+
+
+def test_the_ways_back_from_damage(minting: AgeStore, tmp_path: Path) -> None:
+    path, backup = minting.path, tmp_path / ".vkstate" / "vkstate.secrets.json.backup"
+    for arguments in (["init", "-q"], ["add", "."]):
+        subprocess.run(["git", *arguments], cwd=tmp_path, check=True, capture_output=True)
+    aside, restore = f"copy the damaged file aside: cp {path} {path}.damaged; ", f"git restore {path}"
+    lost = "by which values made since that commit are lost"
+    before = path.read_bytes()
+    path.write_text("{")
+    assert told(path, StoreDamaged)[1] == f"{aside}then go back to the commit, {lost}: {restore}"
+    path.write_bytes(before)
+    closed(minting).keep({THREE: value(3)})
+    assert (backup.read_bytes(), stat.S_IMODE(backup.stat().st_mode)) == (before, 0o600)
+    path.write_text("{")
+    hint = told(path, StoreDamaged)[1]
+    assert hint == (
+        f"{aside}then go back to the version before the last change: cp {backup} {path}; "
+        f"the last way, {lost}: {restore}"
+    )
+    backup.write_text("{")
+    assert told(path, StoreDamaged)[1] == f"{aside}then go back to the commit, {lost}: {restore}"
+    backup.write_bytes(before)
+    for step in hint.split("; ")[:2]:
+        subprocess.run(["bash", "-c", step.partition(": ")[2]], check=True)
+    assert path.with_name(f"{path.name}.damaged").read_text() == "{"
+    assert closed(minting).tokens() == {value(1).token, value(2).token}
 
 
 @given(st.data())

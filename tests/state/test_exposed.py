@@ -135,11 +135,6 @@ def test_without_git_nothing_is_refused(root: Path, monkeypatch: pytest.MonkeyPa
     refuse_addable(Path("keys.csv"))
 
 
-def test_a_repository_that_does_not_answer_refuses_nothing(root: Path) -> None:
-    (root / ".git" / "config").write_text("[broken")
-    refuse_addable(Path("keys.csv"))
-
-
 def test_git_is_not_told_what_is_hidden(root: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     seen = tmp_path / "seen"
     program = tmp_path / "bin" / "git"
@@ -148,5 +143,18 @@ def test_git_is_not_told_what_is_hidden(root: Path, monkeypatch: pytest.MonkeyPa
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("MASTER", "secret")
-    refuse_addable(Path("keys.csv"), hidden=["MASTER"])
-    assert seen.read_text() == "unset\n"
+    with pytest.raises(WouldBeCommitted):
+        refuse_addable(Path("keys.csv"), hidden=["MASTER"])
+    assert set(seen.read_text().split()) == {"unset"}
+
+
+def test_a_repository_that_does_not_answer(root: Path, tmp_path: Path) -> None:
+    """As the checkout of another user: what git does not tell, it may well add."""
+    (root / ".git" / "config").write_text("[broken")
+    detail = (
+        f"cards.html lies in the git repository {root}, and git does not tell whether it would add it, as in the "
+        "checkout of another user. Nothing was written."
+    )
+    hint = f"git -C {root} status tells why; or {OUTSIDE}{FORCE}"
+    assert refusal("cards.html", forcible=True) == (detail, hint)
+    refuse_addable(tmp_path / "cards.html")

@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 
 from tests.state.test_git import NAME, Clone, alone, nobodys_settings, two  # noqa: F401 - fixtures
-from vkstate.state.git import Standing, StandingStore, StateBehind, inspect, refuse_behind, warnings_of
+from vkstate.state.git import (
+    Standing,
+    StandingStore,
+    StateBehind,
+    StoreMissing,
+    inspect,
+    refuse_behind,
+    refuse_missing,
+    warnings_of,
+)
 
 STORE = "vkstate.secrets.json"
 
@@ -47,6 +56,12 @@ def test_from_nothing_to_a_change(alone: Clone) -> None:  # noqa: F811
     ]
     path.unlink()
     assert of_store(alone) == StandingStore(path, present=False, tracked=True, ignored=False, dirty=True)
+    assert said(alone) == [f"{STORE} is gone, and git has it: git restore {STORE}"]
+    with pytest.raises(StoreMissing) as caught:
+        refuse_missing(seen(alone))
+    assert caught.value.hint == f"git restore {path}; if they are to be lost: git rm --cached {path}"
+    path.write_text("two")
+    refuse_missing(seen(alone))
 
 
 def test_ignored(alone: Clone) -> None:  # noqa: F811

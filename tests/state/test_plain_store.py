@@ -133,6 +133,19 @@ def test_a_file_that_others_may_read_is_closed_and_told(store: PlainStore) -> No
     )
 
 
+def test_whoever_only_looks_closes_nothing(store: PlainStore) -> None:
+    store.path.chmod(0o644)
+    store.path.parent.chmod(0o755)
+    looking = PlainStore(store.path.parent, LINEAGE, closing=False)
+    assert looking.warnings == (
+        (
+            f"{store.path} can be read by others (mode 0644). If somebody may have looked, replace the keys. "
+            f"Close it: chmod 600 {store.path}"
+        ),
+    )
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (store.path, store.path.parent)] == [0o644, 0o755]
+
+
 def test_a_value_that_is_not_its_tokens(store: PlainStore) -> None:
     text = store.path.read_text().replace(value(1).reveal(), CANARY)
     store.path.write_text(text)

@@ -222,6 +222,11 @@ def over(alias: str, member: Member | None = None) -> Change:
     )
 
 
+def shut(alias: str) -> Change:
+    """A retired key that has time, and whose successor is blocked."""
+    return replace(over(alias), reason=Reason.SHUT)
+
+
 def imported(alias: str, *diffs: AttributeDiff, member: Member | None = None) -> Change:
     """A key that somebody else made, and that is taken over."""
     mark = diff("metadata.vkstate", UNSET, Stamp(LINEAGE, token_of(alias)[:16], member).form())
@@ -406,6 +411,7 @@ def occasions() -> Plan:
             live(old.alias, {}),
             (diff("expires_at", "2026-12-01T16:00:00Z", "2026-11-29T17:00:00Z"),),
         ),
+        shut("leaked"),
         seen("seen", diff("max_budget", 50, 999, Cause.OUTSIDE, already_live=True)),
         *(
             change(f"of-cause-{number}", Action.UPDATE, Reason.DIFFERS, diff("max_budget", 20, 50, cause))

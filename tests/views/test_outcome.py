@@ -184,11 +184,17 @@ def test_an_apply_that_was_interrupted(golden: Golden) -> None:
 
 
 def test_a_stopped_run_says_so() -> None:
-    assert render_outcome(Outcome((), interrupted="SIGTERM")) == (
-        "Stopped by SIGTERM: what was running was awaited and saved; nothing more was started.\n"
-        "\n"
-        "Apply complete! 0 created, 0 updated, 0 replaced, 0 deleted.\n"
-    )
+    left = (NotAttempted(update("key"), "it was stopped"),)
+    assert render_outcome(Outcome(left, interrupted="SIGTERM")).splitlines()[-3:] == [
+        "Stopped by SIGTERM: what was running was awaited and saved; nothing more was started.",
+        "",
+        "Apply incomplete: 0 created, 0 updated, 0 replaced, 0 deleted; 0 failed, 1 not attempted.",
+    ]
+
+
+def test_a_stop_that_came_after_the_last_request_has_stopped_nothing() -> None:
+    done = "Apply complete! 0 created, 1 updated, 0 replaced, 0 deleted.\n"
+    assert render_outcome(Outcome((Applied(update("key")),), interrupted="SIGINT")) == done
 
 
 def test_the_proxys_words_cannot_move_the_cursor() -> None:

@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from vkstate.executor.outcome import Applied, Failed, NotAttempted, Observer
-from vkstate.litellm.client import Watch
+from vkstate.litellm.parallel import Watch
 from vkstate.views.progress import Bar, Lines
 
 from .samples import update

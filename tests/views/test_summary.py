@@ -192,9 +192,11 @@ def test_a_refresh_that_accepts_nothing_does_not_say_that_all_is_well() -> None:
 
 
 def test_a_plan_with_problems_is_refused_in_a_sentence() -> None:
-    problem = Problem("No.", "mend it")
-    assert [refusal_line(plan_of(problems=problems)) for problems in ([], [problem], [problem, problem])] == [
+    problem, other = Problem("No.", "mend it"), Problem("Neither.", "mend it")
+    alike = [Problem(f"{alias} is broken.", "mend it", Alias(alias)) for alias in ("a", "b")]
+    assert [refusal_line(plan_of(problems=problems)) for problems in ([], [problem], alike, [problem, other])] == [
         None,
+        "This plan cannot be applied: 1 problem must be solved first.",
         "This plan cannot be applied: 1 problem must be solved first.",
         "This plan cannot be applied: 2 problems must be solved first.",
     ]

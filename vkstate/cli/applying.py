@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from vkstate.cli.expecting import Expected
+from vkstate.cli.own_files import refuse_own
 from vkstate.cli.planning import Planned
 from vkstate.cli.project import Project
 from vkstate.cli.showing import progress, say_warnings, show_outcome, show_plan, show_plan_event
@@ -27,6 +28,7 @@ from vkstate.plan import Action, Plan
 from vkstate.state.exposed import refuse_addable
 from vkstate.state.journal import FileJournal
 from vkstate.views.outcome import Command
+from vkstate.views.summary import counted_problems
 from vkstate.views.words import counted, verb
 
 
@@ -110,7 +112,7 @@ def carry_out(
         if run.expected:
             run.expected.check(plan, project.config.proxy.url)
         if plan.problems:
-            raise NotApplicable(_count(len(plan.problems)), hint="solve what is named above, then plan again")
+            raise NotApplicable(_in_the_way(plan), hint="solve what is named above, then plan again")
         if run.dry:
             return ExitCode.OK
         if plan.effective or asks():
@@ -131,9 +133,10 @@ def lock_seconds(text: str) -> float:
         raise WrongDuration(f"--lock-timeout: {error}.", hint="for example: --lock-timeout 60s") from None
 
 
-def _count(problems: int) -> str:
-    stand = verb(problems, "stands", "stand")
-    return f"{counted(problems, 'problem')} {stand} in the way. Nothing was sent and nothing was written."
+def _in_the_way(plan: Plan) -> str:
+    problems = counted_problems(plan)
+    stand = "stands" if problems == counted(1, "problem") else "stand"
+    return f"{problems} {stand} in the way. Nothing was sent and nothing was written."
 
 
 def _keep_values_somewhere(project: Project, run: Run, plan: Plan) -> None:
@@ -142,6 +145,7 @@ def _keep_values_somewhere(project: Project, run: Run, plan: Plan) -> None:
     if not minted:
         return
     if run.secrets_out:
+        refuse_own(project, run.secrets_out)
         _check_writable(run.secrets_out)
         refuse_addable(run.secrets_out, hidden=project.hidden)
         return

@@ -125,11 +125,24 @@ def _usage(error: Exception, arguments: Sequence[str]) -> int:
         return int(ExitCode.USAGE)
     from vkstate.cli.newcomers import meant
 
-    path = context.command_path if context is not None else "vkstate"
+    path = context.command_path if context is not None else _command_of(arguments)
     message = error.format_message()  # type: ignore[attr-defined]  # Click's, see above
     known = {option for param in context.command.params for option in param.opts} if context is not None else set()
     hint = meant(arguments, known) or f"{path} --help"
     return _said(WrongUsage(message.replace("Value error, ", ""), hint=hint), arguments)
+
+
+def _command_of(arguments: Sequence[str]) -> str:
+    """The command that a command line names: Click does not tell where an option has no value."""
+    from vkstate.cli.commands import COMMANDS, Family
+
+    for word, following in pairwise([*arguments, ""]):
+        command = COMMANDS.get(word)
+        if isinstance(command, Family) and following in command.entries:
+            return f"vkstate {word} {following}"
+        if command is not None:
+            return f"vkstate {word}"
+    return "vkstate"
 
 
 def _said(error: VkstateError, arguments: Sequence[str]) -> int:

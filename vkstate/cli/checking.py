@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from shlex import quote
 
+from vkstate.cli.checking_files import exposed_secrets
 from vkstate.cli.checking_keys import keys_tried
 from vkstate.cli.checking_proxy import proxy_findings
 from vkstate.cli.findings import Finding, failed, named, warning, well, wrong
@@ -30,7 +31,7 @@ class Check:
 
     def __init__(self, shared: Shared, *, tried: Sequence[str] = (), identities: Sequence[Path] = ()) -> None:
         self._heard: list[str] = []
-        self._project = Project(shared, identities=identities, warn=self._heard.append)
+        self._project = Project(shared, identities=identities, warn=self._heard.append, closing=False)
         self._tried = tried
 
     def findings(self) -> Iterator[Finding]:
@@ -55,7 +56,9 @@ class Check:
         recorded = f"{project.state_path} records {counted(len(state.keys), 'key')}, serial {state.serial}."
         yield well("state", recorded)
         yield from _unsettled(state.keys)
-        yield from self._git()
+        exposed = list(exposed_secrets(project))
+        yield from self._git(clean=not exposed)
+        yield from exposed
         yield from self._store()
         yield from self._proxy()
 
@@ -66,7 +69,7 @@ class Check:
         for sentence in heard:
             yield warning(what, sentence)
 
-    def _git(self) -> Iterator[Finding]:
+    def _git(self, *, clean: bool) -> Iterator[Finding]:
         project = self._project
         if project.is_sandbox:
             return
@@ -85,7 +88,7 @@ class Check:
         except StateBehind as error:
             yield failed("git", error)
             return
-        if not last:
+        if not last and clean:
             yield well("git", f"{project.state_path} is committed, and the key values are kept out of git.")
 
     def _store(self) -> Iterator[Finding]:
@@ -111,7 +114,8 @@ class Check:
             but = f" but {named(never)}, made elsewhere" if never else ""
             yield well("secret store", f"It holds the value of every recorded key{but}.")
         if why := store.why_closed([record.token for record in keys.values() if record.token in stored]):
-            yield well("secret store", why)
+            hint = "name another identity: --identity FILE"
+            yield warning("secret store", why, hint) if project.identities.are_named else well("secret store", why)
         if left := len(stored - {record.token for record in keys.values()}):
             yield well(
                 "secret store", f"It holds {counted(left, 'value')} besides, of keys that this state does not record."
@@ -133,7 +137,7 @@ class Check:
 
     def _keys(self, connection: Connection, aliases: Sequence[Alias]) -> Iterator[Finding]:
         try:
-            yield from keys_tried(self._project, connection, aliases)
+            yield from keys_tried(self._project, connection, aliases, self._tried)
         except VkstateError as error:
             yield failed("key", error)
 
@@ -148,7 +152,11 @@ def _unsettled(keys: Mapping[Alias, RecordedKey]) -> Iterator[Finding]:
 
 def _timely(keys: Mapping[Alias, RecordedKey], now: datetime) -> Iterator[Finding]:
     """What time has done to the keys, by the server's clock as far as that is known."""
-    retired = {alias: record.retired for alias, record in keys.items() if record.retired is not None}
+    retired = {
+        alias: record.retired
+        for alias, record in keys.items()
+        if record.retired is not None and record.status is not Status.PENDING
+    }
     due = [alias for alias, aside in retired.items() if aside.delete_after is None or aside.delete_after <= now]
     if due:
         said = (

@@ -11,12 +11,13 @@ from typing import Final
 from vkstate.attributes import ALL_MODELS, ALL_TEAM_MODELS, Sealed, reveal, seal
 from vkstate.cli.findings import Finding, warning, well, wrong
 from vkstate.cli.project import Project
-from vkstate.keys import Alias, KeyValue, RecordedKey, Status
+from vkstate.keys import Alias, KeyValue, Origin, RecordedKey, Status
 from vkstate.litellm.capabilities import served_models
 from vkstate.litellm.client import Connection
 from vkstate.litellm.reception import Reception, Standing, access_groups, listed_models, receive
 from vkstate.litellm.teams import read_teams
 from vkstate.safety import is_served
+from vkstate.schedule import ended_by
 from vkstate.teams import Team
 
 WHAT: Final = "key"
@@ -26,20 +27,23 @@ _MOST_NAMED: Final = 8
 _HIDDEN: Final = "(sensitive)"
 
 
-def keys_tried(project: Project, connection: Connection, aliases: Sequence[Alias]) -> Iterator[Finding]:
+def keys_tried(
+    project: Project, connection: Connection, aliases: Sequence[Alias], named: Collection[str]
+) -> Iterator[Finding]:
     """A finding for each key: whether it opens the proxy, and just the models that it was given.
 
     :param aliases: of recorded keys.
+    :param named: the targets that they come of: a value that was never ours is missed only where one names its key.
     :raises VkstateError: the proxy cannot be asked.
     """
     if not aliases:
         return
-    trial = _prepared(project, connection, aliases)
+    trial = _prepared(project, connection, aliases, named)
     for finding, alias in zip(connection.each(trial.of, aliases), aliases, strict=True):
         yield replace(finding, alias=alias)
 
 
-def _prepared(project: Project, connection: Connection, aliases: Sequence[Alias]) -> _Trial:
+def _prepared(project: Project, connection: Connection, aliases: Sequence[Alias], named: Collection[str]) -> _Trial:
     state = project.state
     keys = {alias: state.keys[alias] for alias in aliases}
     values = {
@@ -52,10 +56,11 @@ def _prepared(project: Project, connection: Connection, aliases: Sequence[Alias]
     models = {alias: _given(project, alias, record) for alias, record in keys.items()}
     closed = project.store.why_closed([record.token for record in keys.values() if record.token is not None])
     every, served = listed_models(connection), served_models(connection)
-    named = {model for given in models.values() if given is not None for model in given.models}
-    named |= {model for team in teams.values() for model in team.models}
-    groups = access_groups(connection) if (named & served) - every else {}
-    return _Trial(connection, keys, values, models, teams, every, served, groups, closed)
+    meant = {model for given in models.values() if given is not None for model in given.models}
+    meant |= {model for team in teams.values() for model in team.models}
+    groups = access_groups(connection) if (meant & served) - every else {}
+    ended = {key.alias: workshop for key in project.config.keys if (workshop := ended_by(key))}
+    return _Trial(connection, keys, values, models, teams, every, served, groups, closed, ended, named)
 
 
 def _given(project: Project, alias: Alias, record: RecordedKey) -> _Given | None:
@@ -97,7 +102,8 @@ class _Given:
 @dataclass(frozen=True)
 class _Trial:
     """What is known before the keys are presented. ``every`` and ``served`` are what the master key is told: the names
-    that are listed, and those that a key may hold. ``groups`` are the access groups, where any key has one."""
+    that are listed, and those that a key may hold. ``groups`` are the access groups, where any key has one.
+    ``ended_by`` is the workshop of a key that ends with it; ``named`` holds the keys that were asked for by name."""
 
     connection: Connection
     keys: Mapping[Alias, RecordedKey]
@@ -108,6 +114,8 @@ class _Trial:
     served: frozenset[str]
     groups: Mapping[str, frozenset[str]]
     closed: str | None
+    ended_by: Mapping[Alias, str]
+    named: Collection[str]
 
     def of(self, alias: Alias) -> Finding:
         """How one key fares."""
@@ -115,21 +123,29 @@ class _Trial:
             return wrong(WHAT, f"{alias} is not known to be on the proxy: {self.keys[alias].status}.", "vkstate apply")
         value = self.values.get(alias)
         if value is None:
-            said = self.closed or "Its value is not on this machine."
-            return wrong(WHAT, f"{alias} cannot be tried. {said}")
+            return self._untried(alias)
         reception = receive(self.connection, value)
         if reception.standing is Standing.WELCOME:
             return self._compared(alias, reception.models - {_NO_MODEL})
         return self._turned_away(alias, reception)
 
+    def _untried(self, alias: Alias) -> Finding:
+        if self.closed:
+            return wrong(WHAT, f"{alias} cannot be tried. {self.closed}", "name an identity: --identity FILE")
+        made_here = self.keys[alias].origin is Origin.CREATED
+        grade = wrong if made_here or alias in self.named else warning
+        said = f"{alias} cannot be tried. Its value is not on this machine."
+        if made_here:
+            return grade(WHAT, said, f"give it a new value: vkstate apply --replace {quote(alias)}")
+        return grade(WHAT, said, f"have its value kept: vkstate import {quote(alias)} --values FILE.csv")
+
     def _turned_away(self, alias: Alias, reception: Reception) -> Finding:
-        again = f"vkstate apply --renew {quote(alias)} gives it time again, where the config does not end it"
         match reception.standing:
             case Standing.UNKNOWN:
                 said = f"{alias} opens nothing: the proxy does not know the key. Somebody deleted it there."
                 return wrong(WHAT, said, "vkstate plan shows what apply would do about it")
             case Standing.EXPIRED:
-                return wrong(WHAT, f"{alias} opens nothing: it has expired.", again)
+                return wrong(WHAT, f"{alias} opens nothing: it has expired.", self._time_again(alias))
             case Standing.BLOCKED if self.keys[alias].applied.get("blocked") is True:
                 return warning(WHAT, f"{alias} opens nothing: it is blocked, as it was applied.")
             case Standing.BLOCKED:
@@ -149,6 +165,11 @@ class _Trial:
                 return warning(WHAT, said)
             case _:
                 return wrong(WHAT, f"{alias} opens nothing. LiteLLM said: {reception.words.rstrip('.')}.")
+
+    def _time_again(self, alias: Alias) -> str:
+        if workshop := self.ended_by.get(alias):
+            return f"vkstate extend {quote(workshop)} 2h gives its workshop time again"
+        return f"vkstate apply --renew {quote(alias)} gives it time again, where the config does not end it"
 
     def _compared(self, alias: Alias, told: frozenset[str]) -> Finding:
         given, record = self.given[alias], self.keys[alias]

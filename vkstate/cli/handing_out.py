@@ -52,6 +52,7 @@ def _row(project: Project, record: RecordedKey, desired: DesiredKey | None, now:
         workshop=member.workshop if member else None,
         status=status,
         details=desired.details if desired else {},
+        budget_duration=_text(record.applied.get("budget_duration")),
         opens_at=_in_our_zone(starts_at) if starts_at and starts_at > now else None,
     )
 

@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from typing import ClassVar, Final
 
 from vkstate.cli.applying import Run, carry_out
+from vkstate.cli.declared_secrets import refuse_secrets
 from vkstate.cli.import_entries import Extended, with_entries
 from vkstate.cli.import_values import Values
 from vkstate.cli.planning import Planned, asked_and_made, known_here
@@ -20,7 +21,7 @@ from vkstate.cli.showing import reading
 from vkstate.cli.terminal import say, write
 from vkstate.config.entries import is_glob
 from vkstate.config.places import similar
-from vkstate.errors import VkstateError
+from vkstate.errors import ExitCode, VkstateError
 from vkstate.importing import as_found
 from vkstate.keys import Alias, DesiredKey, KeyValue, Live, LiveKey, Recorded, Token, natural_order
 from vkstate.litellm.client import Connection
@@ -47,6 +48,7 @@ class NothingNamedSo(VkstateError):
     """What is to be imported does not exist."""
 
     summary: ClassVar[str] = "no key on the proxy is named so"
+    exit_code: ClassVar[ExitCode] = ExitCode.USAGE
 
 
 @dataclass
@@ -116,6 +118,7 @@ class Import:
             warnings=(*plan.warnings, *map(Caution, self._remarks(tokens))),
             unmanaged=0,
         )
+        refuse_secrets(plan, (*project.secrets(), *(value.reveal() for value in self._kept.values())))
         return Planned(plan, project.state, recorded, proxy)
 
     def _read(self, proxy: LiteLLMProxy) -> Matching:

@@ -26,15 +26,17 @@ class StateInGit(VkstateError):
 def init(shared: Shared) -> int:
     """Begin a project in this directory.
 
-    Writes a commented vkstate.yaml, an empty state with its lineage, and lines for .gitignore. What exists is
-    left as it is, so that it is safe to repeat, and adds a state to a config that has none.
+    Writes a commented vkstate.yaml, an empty state with its lineage, the private directory .vkstate/, and lines for
+    .gitignore. What exists is left as it is, so that it is safe to repeat, and adds a state to a config that has none.
     """
     from vkstate.cli.project import Project
+    from vkstate.state.directory import directory_of, prepare
 
     project = Project(shared)
     _refuse_second(project.state_path)
     _write_config(project)
     _write_state(project)
+    prepare(directory_of(project.state_path))
     _ignore(project.state_path.parent / ".gitignore")
     say("\nNext: vkstate plan, vkstate apply, vkstate output. Commit the config and the state, both.")
     return 0

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from vkstate.views.handouts import Handout
 
 _NAMESPACE: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
-_UNLIMITED: Final = 10_000
-"""Columns of a table in a file, where nothing need be cut."""
 
 
 class Format(StrEnum):
@@ -91,6 +89,7 @@ def output(
     Key values are masked; --reveal or --out PATH gives them. Reads the state and the secret store, and asks nothing of
     the proxy. Exits 3 where a value was asked for that this machine does not know.
     """
+    from vkstate.cli.formats import chosen
     from vkstate.cli.handing_out import handout
     from vkstate.cli.handout_files import place_of, write_files
     from vkstate.cli.opening import say_unknown
@@ -99,9 +98,10 @@ def output(
     from vkstate.cli.showing import width
     from vkstate.views.formats.env import env_files
     from vkstate.views.handouts import PENDING
+    from vkstate.views.tables import UNCUT
     from vkstate.views.words import counted, verb
 
-    written = Format.JSON if as_json else format_
+    written = chosen(format_, as_json=as_json, usual=Format.TABLE, json=Format.JSON)
     _check_options(written, per_page, namespace)
     project = Project(shared, identities=identity or ())  # which enters the directory that -C names
     place = None if out is None else place_of(out, divisible=written is Format.ENV)
@@ -112,7 +112,7 @@ def output(
     given = handout(project, project.state, aliases, revealed_by=_revealing(written, named, exclude or ()))
     text = partial(_text, given, written, per_page=per_page or PerPage.EIGHT, namespace=namespace)
     if place:
-        texts = env_files(given) if place.directory else {place.path.name: text(reveal=True, width=_UNLIMITED)}
+        texts = env_files(given) if place.directory else {place.path.name: text(reveal=True, width=UNCUT)}
         write_files(project, place, texts, given, force=force)
     else:
         write(text(reveal=reveal, width=width()).rstrip("\n"))

@@ -57,6 +57,8 @@ def plan(
 
     Compares the config, the state and the proxy, and changes none of them.
     """
+    from vkstate.cli.formats import chosen
+    from vkstate.cli.own_files import refuse_own
     from vkstate.cli.planning import planned, read_beside_others
     from vkstate.cli.project import Project
     from vkstate.cli.saving import check_place, options_of, save_plan
@@ -64,16 +66,18 @@ def plan(
     from vkstate.cli.terminal import say
     from vkstate.cli.wishing import mode_of, wish
 
+    written = chosen(format_, as_json=as_json, usual=Format.TEXT, json=Format.JSON)
     asked = wish(target, exclude, allow_deletes, replace, grace, renew, adopt_replaced, refresh_only, destroy)
     project = Project(shared)
     if out:
         check_place(out)
+        refuse_own(project, out)
     read_beside_others(project)
     project.in_git(writing=False)
     with project.connected() as connection:
         result = planned(project, connection, asked)
     mode, arguments = mode_of(asked), options_of(asked).arguments
-    match Format.JSON if as_json else format_:
+    match written:
         case Format.TEXT:
             show_plan(project, result.plan, mode, arguments=None if out else arguments)  # a saved plan has a command
         case Format.MARKDOWN:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import ClassVar
 
 from vkstate.attributes import LATER
+from vkstate.cli.declared_secrets import refuse_secrets
 from vkstate.cli.project import Project
 from vkstate.cli.showing import reading
 from vkstate.cli.terminal import say
@@ -28,7 +29,7 @@ from vkstate.refresh import refresh
 from vkstate.safety import check_models, limit_deletes, refuse_empty, refuse_vain
 from vkstate.state.lock import holder_of
 from vkstate.state.model import State
-from vkstate.targets import Selection, restrict, unmatched
+from vkstate.targets import Selection, matches, restrict, unmatched
 from vkstate.teams import Teams, check_teams, sought_teams
 
 
@@ -97,7 +98,9 @@ def planned(project: Project, connection: Connection, wish: Wish) -> Planned:
         return make_plan(desired, recorded, live, able, connection.now(), options)
 
     plan, told = asked_and_made(connection, made, models=config.proxy.check_models != "off")
-    return Planned(_checked(plan, project, told, wish, recorded, desired), project.state, recorded, proxy)
+    plan = _checked(plan, project, told, wish, recorded, desired)
+    refuse_secrets(plan, project.secrets())
+    return Planned(plan, project.state, recorded, proxy)
 
 
 def read_beside_others(project: Project) -> None:
@@ -177,6 +180,11 @@ def _check_targets(wish: Wish, recorded: Recorded, project: Project) -> None:
             f"No key is named by {', '.join(missed)}, neither in the config nor in the state.",
             hint="vkstate state list shows the aliases; quote a glob, so that the shell leaves it alone",
         )
+    for option, targets in (("--replace", wish.replace), ("--renew", wish.renew)):
+        for target in targets:
+            named = [alias for alias, member in members.items() if matches(target, alias, member)]
+            if not any(wish.selection.selects(alias, members[alias]) for alias in named):
+                say(f"note: {option} {target} does nothing: --target and --exclude leave out what it names.")
 
 
 def read(proxy: LiteLLMProxy, recorded: Recorded, desired: Collection[Alias], parallelism: int) -> Live:

@@ -21,7 +21,7 @@ from vkstate.state.age_store import AgeStore, secrets_path_of
 from vkstate.state.binding import check_binding
 from vkstate.state.directory import directory_of
 from vkstate.state.file import StateFile
-from vkstate.state.git import Standing, inspect, refuse_behind, warnings_of
+from vkstate.state.git import Standing, inspect, refuse_behind, refuse_missing, warnings_of
 from vkstate.state.identities import VARIABLE, Identities
 from vkstate.state.lock import Holder, StateLock
 from vkstate.state.model import State
@@ -55,15 +55,22 @@ class Project:
 
     :param identities: files of whoever may open an encrypted store, as the command line names them.
     :param warn: told of what people should hear, in full sentences.
+    :param closing: whether a secret store that others may read is closed to them.
     """
 
     def __init__(
-        self, shared: Shared, *, identities: Sequence[Path] = (), warn: Callable[[str], None] | None = None
+        self,
+        shared: Shared,
+        *,
+        identities: Sequence[Path] = (),
+        warn: Callable[[str], None] | None = None,
+        closing: bool = True,
     ) -> None:
         if shared.chdir:
             _enter(shared.chdir)
         self.shared = shared
         self._warn = warn or self._say
+        self._closing = closing
         self._seen: list[str] = []
         self.config_path = shared.config or Path(CONFIG_NAME)
         self.state_path = shared.state or self.config_path.parent / STATE_NAME
@@ -97,10 +104,10 @@ class Project:
     @cached_property
     def state_file(self) -> StateFile:
         """The keeper of the state: what it read is what it may overwrite, and never with a secret in it."""
-        return StateFile(self.state_path, secrets=self._secrets)
+        return StateFile(self.state_path, secrets=self.secrets)
 
-    def _secrets(self) -> Iterator[str]:
-        """Every secret in memory."""
+    def secrets(self) -> Iterator[str]:
+        """Every secret in memory: the master key, once it was fetched, and the key values that are in clear."""
         yield from self._seen
         yield from (value.reveal() for value in self.store.in_memory())
 
@@ -121,7 +128,7 @@ class Project:
 
     def plain_store(self, lineage: str) -> PlainStore:
         """The store of this machine, whatever the config names."""
-        return PlainStore(directory_of(self.state_path), lineage)
+        return PlainStore(directory_of(self.state_path), lineage, closing=self._closing)
 
     def age_store(self, lineage: str, recipients: Sequence[Recipient] | None = None) -> AgeStore:
         """The encrypted store, whatever the config names; what is added is for these, or for the config's."""
@@ -137,9 +144,9 @@ class Project:
 
     def say_of_store(self) -> None:
         """Say what people should hear of the secret store, and that the other one still holds values."""
-        for warning in self.store.warnings:
-            self._warn(warning)
         encrypted = self.store.encrypted
+        for warning in (*self.store.warnings, *(self.identities.warnings if encrypted else ())):
+            self._warn(warning)
         lineage = self.state.lineage
         other = self.plain_store(lineage) if encrypted else self.age_store(lineage, ())
         with suppress(VkstateError):  # it is not in use: whatever is wrong with it stands in nobody's way
@@ -188,6 +195,7 @@ class Project:
 
         :param writing: a state that others have changed upstream is refused.
         :raises StateBehind: it is.
+        :raises StoreMissing: the encrypted store is gone, and git has it.
         """
         standing = self.standing()
         if standing is None:
@@ -195,6 +203,7 @@ class Project:
         for warning in warnings_of(standing):
             self._warn(warning)
         if writing:
+            refuse_missing(standing)
             refuse_behind(standing)
         elif standing.behind:
             self._warn(

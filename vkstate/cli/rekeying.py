@@ -23,9 +23,9 @@ from vkstate.views.json import FORMAT_VERSION, dumped
 from vkstate.views.secret_store import KeptValue, StoreListing
 from vkstate.views.words import counted, escaped, verb
 
-HISTORY: Final = (
+_HISTORY: Final = (
     "note: What is committed already stays readable, in git's history, for whoever holds that key. To shut somebody "
-    "out, give the keys new values: vkstate apply --replace '*'"
+    "out, give the keys new values: vkstate apply --replace '*' --allow-deletes {}"
 )
 """What has to be said when a recipient goes."""
 
@@ -101,10 +101,10 @@ class Rekeying:
     lock_timeout: str
     as_json: bool
 
-    def carry_out(self, name: str, change: Change | None, *, note: str | None = None) -> int:
+    def carry_out(self, name: str, change: Change | None, *, shuts_out: bool = False) -> int:
         """Change the config, encrypt anew what is encrypted to others than it names then, and return the exit code.
 
-        :param note: what is to be said at the end.
+        :param shuts_out: whether somebody is to read the values no longer: what that takes is said.
 
         The config comes first: a run that dies in between leaves one whose next plan says what remains.
         """
@@ -123,18 +123,21 @@ class Rekeying:
             stale = [store.aliases()[token] for token in store.stale]
             closed = _closed(store)
             if closed and len(closed) == len(stale):
+                which = "another" if project.identities.are_named else "an"
                 raise ValuesClosed(
-                    f"{store.why_closed(store.stale)}. Nothing was changed.", hint="name an identity: --identity FILE"
+                    f"{store.why_closed(store.stale)}. Nothing was changed.",
+                    hint=f"name {which} identity: --identity FILE",
                 )
+            anew = sorted({*stale} - {*closed}, key=natural_order)
             if not self.dry:
                 if rewritten:
                     check_writable(rewritten.path, f"vkstate secrets {name} is to edit it")
                     rewritten.write()
-                store.rekey()
-        anew = sorted({*stale} - {*closed}, key=natural_order)
+                done = store.rekey()
+                anew, closed = [*done.anew], [*done.closed]
         self._say(store, rewritten, anew, closed)
-        if note:
-            say(note)
+        if shuts_out:
+            say(_HISTORY.format(sum(record.retired is None for record in project.state.keys.values())))
         return ExitCode.PARTIAL if closed else ExitCode.OK
 
     def _rewritten(self, change: Change) -> Rewritten | None:
@@ -184,7 +187,7 @@ class Rekeying:
             f"{counted(len(anew), 'value')} {tense} encrypted anew, to {counted(len(recipients), 'recipient')}{whose}."
         )
         if not self.dry:
-            files = " ".join(
+            files = " and ".join(
                 [*([str(self.project.config_path)] if rewritten else []), *([str(store.path)] if anew else [])]
             )
             say(f"Next: commit {files}.")

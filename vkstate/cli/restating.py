@@ -10,6 +10,7 @@ from typing import ClassVar, Final
 from vkstate.attributes import EXPIRY_PATHS
 from vkstate.cli.planning import Planned, asked_and_made, known_here, read
 from vkstate.cli.project import Project
+from vkstate.cli.selecting import NoSuchKey
 from vkstate.cli.showing import reading
 from vkstate.config.aliases import alias_problem
 from vkstate.differences import ALIAS_PATH, STAMP_PATH, WORKSHOP_PATH
@@ -43,7 +44,8 @@ class MixedMove(VkstateError):
 def planned_move(project: Project, connection: Connection, move: Move) -> Planned:
     """The plan that renames recorded keys, on the proxy and in the state.
 
-    :raises CannotMove: the source is not recorded, or the target is.
+    :raises NoSuchKey: the source is not recorded.
+    :raises CannotMove: the target is, or no member can move.
     :raises MixedMove: one side is a workshop, and the other is not.
     """
     recorded = known_here(project)
@@ -82,7 +84,7 @@ def _as_moved(
     else:
         source, target = Alias(move.source), Alias(move.target)
         if source not in recorded.keys:
-            raise CannotMove(f"{state} records no key {source}.", hint="vkstate state list shows what is recorded")
+            raise NoSuchKey(f"{state} records no key {source}.", hint="vkstate state list shows what is recorded")
         if target in recorded.keys:
             raise CannotMove(f"{state} records a key {target} already.", hint="choose another alias for one of them")
         if retired := recorded.keys[source].retired:

@@ -77,18 +77,17 @@ def options_of(wish: Wish) -> PlanOptions:
     )
 
 
-def load_saved(path: Path) -> SavedPlan:
+def load_saved(path: Path, *, otherwise: str = "single keys are named by --target") -> SavedPlan:
     """A saved plan.
 
+    :param otherwise: the way for somebody who took the argument for the alias of a key.
     :raises VkstateError: there is none, or it cannot be read.
     """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise PlanFileUnreadable(
-            f"{path}: {why}.", hint=f"save one: vkstate plan --out {path}; single keys are named by --target"
-        ) from None
+        raise PlanFileUnreadable(f"{path}: {why}.", hint=f"save one: vkstate plan --out {path}; {otherwise}") from None
     return read_plan_file(text)
 
 

@@ -76,10 +76,10 @@ def remove_recipient(
     the old key as before: to shut somebody out, give the keys new values with apply --replace.
     """
     from vkstate.cli.project import Project
-    from vkstate.cli.rekeying import HISTORY, Rekeying, removing
+    from vkstate.cli.rekeying import Rekeying, removing
 
     return Rekeying(Project(shared, identities=identity or ()), dry_run, lock_timeout, as_json).carry_out(
-        "remove-recipient", removing(recipient), note=HISTORY
+        "remove-recipient", removing(recipient), shuts_out=True
     )
 
 

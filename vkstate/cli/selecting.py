@@ -15,7 +15,7 @@ class NoSuchKey(VkstateError):
     """A target names no recorded key."""
 
     summary: ClassVar[str] = "no recorded key is named so"
-    exit_code: ClassVar[ExitCode] = ExitCode.ERROR
+    exit_code: ClassVar[ExitCode] = ExitCode.USAGE
 
 
 class NothingToHandOut(VkstateError):

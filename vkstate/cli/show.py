@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, ClassVar
 
 import typer
@@ -35,7 +36,9 @@ def show(
 
     The keys as the state records them: nothing is asked of the proxy.
     """
-    written = Format.JSON if as_json else format_
+    from vkstate.cli.formats import chosen
+
+    written = chosen(format_, as_json=as_json, usual=Format.TEXT, json=Format.JSON)
     if planfile is not None:
         return _show_plan(shared, planfile, written)
     if written is Format.MARKDOWN:
@@ -68,7 +71,7 @@ def _show_plan(shared: Shared, path: Path, written: Format) -> int:
     from vkstate.views.json import dumped
 
     Project(shared)  # which enters the directory that -C names
-    saved = load_saved(path)
+    saved = load_saved(path, otherwise=f"one key is shown by: vkstate state show {quote(str(path))}")
     match written:
         case Format.JSON:
             sys.stdout.write(dumped(saved.document))

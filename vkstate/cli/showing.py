@@ -16,10 +16,11 @@ from vkstate.cli.terminal import colourful, say
 from vkstate.executor.outcome import Outcome
 from vkstate.fingerprint import fingerprint
 from vkstate.plan import Plan
-from vkstate.views.human import render_plan
+from vkstate.views.human import WIDTH, render_plan
 from vkstate.views.json import dumped, line, outcome_events, plan_document
 from vkstate.views.outcome import Command, render_outcome
 from vkstate.views.summary import Mode, cautions
+from vkstate.views.tables import UNCUT
 from vkstate.views.values import ANSI, PLAIN, Palette
 from vkstate.views.words import prose
 
@@ -33,9 +34,9 @@ def palette(project: Project) -> Palette:
     return ANSI if colourful(no_color=project.shared.no_color) else PLAIN
 
 
-def width() -> int:
-    """Columns to write to: the terminal's, or 100 elsewhere."""
-    return shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else 100
+def width(elsewhere: int = UNCUT) -> int:
+    """Columns to write to: the terminal's, or so many in a file or a pipe, where no table is cut."""
+    return shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else elsewhere
 
 
 def show_plan(
@@ -55,7 +56,7 @@ def show_plan(
         arguments=arguments,
         verbose=project.shared.verbose,
         palette=palette(project),
-        width=width(),
+        width=width(WIDTH),
     )
     sys.stdout.write(text)
     sys.stdout.flush()

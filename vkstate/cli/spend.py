@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vkstate.cli.options import Exclude, Globs
+from vkstate.cli.options import Exclude, Globs, Target
 from vkstate.cli.shared import Shared
 from vkstate.cli.terminal import say
 
@@ -40,6 +40,7 @@ class Sort(StrEnum):
 def spend(
     shared: Shared,
     targets: Globs = None,
+    target: Target = None,
     exclude: Exclude = None,
     sort: Annotated[
         Sort | None, typer.Option("--sort", help="By alias, or the most spent first. Default: alias.")
@@ -59,18 +60,23 @@ def spend(
     With the totals of each workshop and of all. Asks the proxy for the keys of this project only, 500 a request, and
     changes nothing.
     """
+    from vkstate.cli.formats import chosen
+    from vkstate.cli.own_files import refuse_own
     from vkstate.cli.project import Project
     from vkstate.cli.selecting import selected
     from vkstate.state.durable import durable_write
     from vkstate.views.spend import spending
     from vkstate.views.words import counted
 
+    written = chosen(format_, as_json=as_json, usual=Format.TEXT, json=Format.JSON)
     project = Project(shared)
+    if out is not None:
+        refuse_own(project, out)
     project.bound()
-    aliases = selected(project, targets, exclude)
+    aliases = selected(project, [*(targets or ()), *(target or ())], exclude)
     keys, now = _read(project, aliases)
     found = spending(keys, by_spend=top is not None if sort is None else sort is Sort.SPEND, top=top)
-    text = _text(project, found, now, Format.JSON if as_json else format_, in_file=out is not None)
+    text = _text(project, found, now, written, in_file=out is not None)
     if out is None:
         sys.stdout.write(text)
         sys.stdout.flush()

@@ -59,7 +59,7 @@ def ask_yes(question: str, *, changes: Literal["proxy", "state", "config"] = "pr
     if not answer.endswith("\n"):
         sys.stderr.write("\n")
     if answer.strip() != "yes":
-        raise Cancelled("Nothing was changed.")
+        raise Cancelled("Nothing was changed.", hint="run the same command again to be asked again")
 
 
 def colourful(*, no_color: bool) -> bool:

@@ -51,7 +51,8 @@ class Config:
     ``moves`` and ``removed`` are in the config's order; no move leads back to where it began. ``imports`` are targets,
     of which some may be aliases of any form: one that is the alias of a key means that key, whatever it looks like.
     ``warnings`` are sentences with their places, such as ``vkstate.yaml:3:3: proxy.master_key: …``. ``environment`` are
-    the names of the environment variables that it refers to: their values may be secrets.
+    the names of the environment variables that it refers to: their values may be secrets. ``rosters`` are the files
+    that list members.
     """
 
     path: Path
@@ -65,3 +66,4 @@ class Config:
     safety: Limits = USUAL
     environment: frozenset[str] = frozenset()
     secrets: SecretsSettings = SecretsSettings()
+    rosters: tuple[Path, ...] = ()

@@ -75,7 +75,15 @@ def load(path: Path, *, variables: Mapping[str, str], environ: Mapping[str, str]
         limits,
         seen.names | variables_of(proxy.master_key),
         secrets,
+        _rosters(root, path.parent),
     )
+
+
+def _rosters(root: Node, directory: Path) -> tuple[Path, ...]:
+    """The files that the workshops name as their rosters, each once."""
+    workshops = root.children.get("workshops")
+    of_each = [shop.children.get("roster") for shop in workshops.children.values()] if workshops else []
+    return tuple(dict.fromkeys(directory / roster.text for roster in of_each if roster and roster.text))
 
 
 def _start(raw: Raw | None, file: str) -> Where:

@@ -79,6 +79,7 @@ def resolve_master_key(source: MasterKeySource, *, environ: Mapping[str, str], d
 
 def _from_text(parts: Sequence[Part], environ: Mapping[str, str]) -> SecretStr:
     pieces: list[str] = []
+    source, hint = "proxy.master_key", "set proxy.master_key to ${env." + DEFAULT_VARIABLE + "}"
     for part in parts:
         if isinstance(part, str):
             pieces.append(part)
@@ -91,7 +92,10 @@ def _from_text(parts: Sequence[Part], environ: Mapping[str, str]) -> SecretStr:
                     hint=f"export {part.name}=…",
                 )
             pieces.append(value.text)
-    return _sendable("".join(pieces), "proxy.master_key", "set proxy.master_key to ${env." + DEFAULT_VARIABLE + "}")
+            if part.name in environ and not _is_word(value.text.strip()):
+                source = f"the environment variable {part.name}"
+                hint = f"give it the master key alone, without a blank or a newline in it: export {part.name}=…"
+    return _sendable("".join(pieces), source, hint)
 
 
 def _from_file(path: Path) -> SecretStr:
@@ -124,8 +128,13 @@ def _sendable(text: str, source: str, hint: str) -> SecretStr:
     key = text.strip()
     if not key:
         raise MasterKeyUnreadable(f"{source} is empty.", hint=hint)
-    if not key.isascii() or any(character.isspace() or not character.isprintable() for character in key):
+    if not _is_word(key):
         raise MasterKeyUnreadable(
             f"{source} holds more than a master key, which is one word of printable ASCII.", hint=hint
         )
     return SecretStr(key)
+
+
+def _is_word(text: str) -> bool:
+    """Whether a text is one word of printable ASCII."""
+    return bool(text) and text.isascii() and all(character.isprintable() and character != " " for character in text)

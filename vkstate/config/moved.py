@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from vkstate.config.entries import entries_of, is_discreet, is_glob
 from vkstate.config.expand import Expansion
-from vkstate.config.places import Located, Where
+from vkstate.config.places import Located, Where, did_you_mean
 from vkstate.config.schema.transitions import Moved
 from vkstate.config.sentences import validated
 from vkstate.config.tree import Node, with_names
@@ -51,6 +51,10 @@ def moves_of(node: Node | None, workshops: Node | None, expansion: Expansion) ->
         _check_gone(entry, workshops, expansion)
         if _leads_on(entry, entries, expansion):
             entries[entry.source] = entry
+    if expansion.complete:
+        for entry in entries.values():
+            if entry.target not in entries:
+                _check_there(entry, workshops, expansion)
     return tuple(moves)
 
 
@@ -90,6 +94,18 @@ def _check_gone(entry: _Entry, workshops: Node | None, expansion: Expansion) -> 
     if declared is not None:
         sentence = f"is still declared, at {declared}: take it out there, or take the move out"
         expansion.problems.add(entry.at("from"), sentence)
+
+
+def _check_there(entry: _Entry, workshops: Node | None, expansion: Expansion) -> None:
+    """Say where nothing is declared under the new name: a slip, or an old entry whose key has gone since."""
+    at, target = entry.node.children["to"], entry.target
+    names = {f"{WORKSHOP}{name}" for name in workshops.children} if workshops else set[str]()
+    declared = names if target.startswith(WORKSHOP) else expansion.claims
+    if target in declared:
+        return
+    guess = "" if is_discreet(at) else did_you_mean(target, declared)
+    sentence = f"is declared nowhere{guess or ': an old entry may stay, but nothing moves there any more'}"
+    expansion.warnings.append(str(Located(at.where, sentence)))
 
 
 def _leads_on(entry: _Entry, entries: Mapping[str, _Entry], expansion: Expansion) -> bool:

@@ -12,6 +12,8 @@ from vkstate.errors import VkstateError
 
 PATIENCE: Final = 30.0
 """Seconds that a program may take."""
+_IDENTITY: Final = "VKSTATE_AGE_IDENTITY"
+"""The variable that opens the key values (``vkstate.state.identities``): no business of other programs."""
 
 
 class MasterKeyUnreadable(VkstateError):
@@ -35,7 +37,7 @@ def run_program(argv: Sequence[str], environ: Mapping[str, str], directory: Path
             errors="replace",
             timeout=PATIENCE,
             cwd=directory,
-            env=dict(environ),
+            env={name: value for name, value in environ.items() if name != _IDENTITY},
         )
     except FileNotFoundError:
         raise MasterKeyUnreadable(

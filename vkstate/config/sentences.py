@@ -84,6 +84,8 @@ def unknown_field(name: str, known: frozenset[str], *, extra: bool = False) -> s
 
     :param extra: whether it stands where ``extra`` would pass on a field of LiteLLM.
     """
+    if f"{name}s" in known and name in _ELSEWHERE:  # key for keys, at the top level
+        return f"unknown field; did you mean {name}s?"
     if elsewhere := _elsewhere(name, known):
         return f"unknown field here: {elsewhere}"
     if near := similar(name, known):

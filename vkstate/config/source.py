@@ -37,19 +37,20 @@ DEEPEST: Final = 50
 _MERGE: Final = "<<"
 
 
-def read_text(path: Path, *, hint: str) -> str:
+def read_text(path: Path, *, hint: str, fault: type[ConfigMissing] = ConfigMissing) -> str:
     """The text of a file, without a byte order mark.
 
     :param hint: the next command where there is no such file.
+    :param fault: what is raised where it cannot be read.
     :raises ConfigError: there is no such file, it is a directory or unreadable, or it is not UTF-8.
     """
     try:
         return decode(path.read_bytes(), str(path))
     except OSError as error:
         if error.errno == errno.ENOENT:
-            raise ConfigMissing([Located(Where(str(path)), "there is no such file")], hint=hint) from None
+            raise fault([Located(Where(str(path)), "there is no such file")], hint=hint) from None
         reason = "this is a directory" if error.errno == errno.EISDIR else f"cannot be read: {error.strerror or error}"
-        raise ConfigMissing([Located(Where(str(path)), reason)], hint=f"ls -ld {path}") from None
+        raise fault([Located(Where(str(path)), reason)], hint=f"ls -ld {path}") from None
 
 
 def decode(data: bytes, file: str) -> str:

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 from vkstate.config.interpolation import VARIABLE_NAME, Variable
-from vkstate.config.places import Problems, Where, did_you_mean
+from vkstate.config.places import ConfigMissing, Problems, Where, did_you_mean
 from vkstate.config.schema import variables as schema
 from vkstate.config.sentences import validated
 from vkstate.config.source import parse, read_text
 from vkstate.config.tree import Node, TreeBuilder
 
 ENVIRONMENT_PREFIX: Final = "VKSTATE_VAR_"
+
+
+class VariablesMissing(ConfigMissing):
+    """There is no file of variables to read."""
+
+    summary: ClassVar[str] = "the file of variables cannot be read"
 
 
 def load_var_file(path: Path) -> dict[str, str]:
@@ -23,7 +29,7 @@ def load_var_file(path: Path) -> dict[str, str]:
     """
     file = str(path)
     problems = Problems(file)
-    raw = parse(read_text(path, hint=f"ls {path.parent}"), file)
+    raw = parse(read_text(path, hint="name a file that exists: --var-file FILE", fault=VariablesMissing), file)
     given: dict[str, str] = {}
     if raw is not None:
         root = TreeBuilder(problems, None).build(raw, Where(file, raw.line, raw.column))

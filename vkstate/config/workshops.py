@@ -48,9 +48,9 @@ def add_workshop(name: str, node: Node, expansion: Expansion) -> None:
     shared = without(node, "overrides")
     valid = validated(Workshop, without(shared, LIFECYCLE), problems)
     own = expansion.layer_from(valid, shared)
-    hours = hours_of(valid, node, problems) if valid and node.sound else ALWAYS
     overrides = _overrides(node.children.get("overrides"), expansion)
     model = valid or salvaged(without(shared, LIFECYCLE))
+    hours = hours_of(model, node, problems) if node.sound else ALWAYS
     before = len(problems)
     nameable = _nameable(model, node)
     people = people_of(model, node, expansion.directory, problems, expansion.warnings) if nameable else None

@@ -14,7 +14,7 @@ from typing import Final
 from vkstate.errors import VkstateError
 from vkstate.executor.creation import Answered, create_once
 from vkstate.executor.ledger import Ledger
-from vkstate.executor.orders import create_order, pending_record
+from vkstate.executor.orders import create_order, parked_record, pending_record
 from vkstate.executor.pool import Effect, Pool, Task
 from vkstate.executor.ports import AnswerLost, ClientValuesRefused, CreateOrder, Journal, Proxy, Refused, Sought
 from vkstate.executor.readback import Readback
@@ -51,6 +51,8 @@ class Creates:
         self._changes: dict[Alias, Change] = {}
         self._before: dict[Alias, RecordedKey | None] = {}
         self._orders: dict[Alias, CreateOrder] = {}
+        self._parked: dict[Alias, Alias] = {}
+        """Under which alias the state has the key of an earlier create that this one cannot repeat, by the alias."""
         self._answered: dict[Alias, Answered] = {}
         self._started_at = datetime.min.replace(tzinfo=UTC)
         self._server_makes_values = False
@@ -76,6 +78,9 @@ class Creates:
             change, before = self._changes[alias], self._before[alias]
             if change.retires:
                 self._ledger.put(change.retires)
+            if before and (parked := parked_record(before, order, self._started_at)):
+                self._parked[alias] = parked.alias
+                self._ledger.put(parked)
             self._ledger.settle(change, pending_record(order, _desired(change), before, self._started_at))
         self._ledger.save()
 
@@ -166,6 +171,8 @@ class Creates:
         if retires and before and before.token == retires.token:
             before = before if retires.alias in self._ledger.records else None
             self._ledger.drop(retires.alias)
+        if alias in self._parked:
+            self._ledger.drop(self._parked[alias])
         self._ledger.restore(alias, before)
         if value and not (before and before.token == value.token):
             self._ledger.drop_values([value.token])

@@ -12,17 +12,28 @@ from vkstate.differences import (
     PROTECTION_PATH,
     STAMP_PATH,
     WORKSHOP_PATH,
-    adopted_id,
     applied_form,
     declared_expiry,
     is_protected,
-    is_record_of,
     live_value,
 )
 from vkstate.executor.ports import ClosingLine, CreateOrder, Sought, UpdateOrder
 from vkstate.expiry import Expiry, Never, Until, end_of, expiry_of
-from vkstate.keys import Alias, DesiredKey, KeyValue, LiveKey, Origin, RecordedKey, Stamp, Status
+from vkstate.identity import adopted_id, is_record_of
+from vkstate.keys import (
+    Alias,
+    DesiredKey,
+    KeyValue,
+    LiveKey,
+    Origin,
+    RecordedKey,
+    Retired,
+    Stamp,
+    Status,
+    retired_alias,
+)
 from vkstate.plan import AttributeDiff, Cause, Change
+from vkstate.planner import UNSETTLED_FOR
 
 
 def create_order(lineage: str, desired: DesiredKey, key_id: str, value: KeyValue | None) -> CreateOrder:
@@ -54,6 +65,24 @@ def pending_record(order: CreateOrder, desired: DesiredKey, before: RecordedKey 
         prevent_destroy=is_protected(desired, before),
         pending_since=since.replace(microsecond=0),
     )
+
+
+def parked_record(before: RecordedKey, order: CreateOrder, now: datetime) -> RecordedKey | None:
+    """What stays recorded of a create that was begun with a value which the order does not repeat: nobody here can open
+    it, and its request may land still. The key then goes as a replaced one does.
+    """
+    sent = order.value.token if order.value else None
+    if before.status is not Status.PENDING or before.token is None or before.token == sent:
+        return None
+    if before.pending_since is None or now - before.pending_since >= UNSETTLED_FOR:
+        return None
+    aside = retired_alias(order.alias, before.token)
+    return replace(before, alias=aside, retired=Retired(order.alias, None), prevent_destroy=False)
+
+
+def is_parked(record: RecordedKey) -> bool:
+    """Whether a record is one of :func:`parked_record`."""
+    return record.status is Status.PENDING and record.retired is not None
 
 
 def ready_record(

@@ -185,5 +185,9 @@ class Journal(Protocol):
     def rescue(self, keys: Mapping[Alias, RecordedKey]) -> Rescued:
         """Where the state could not be saved: write it to another place, and say which."""
 
+    @property
+    def keeps_reports(self) -> bool:
+        """Whether closing reports are kept: where they are not, nothing need be read for them."""
+
     def report(self, lines: Sequence[ClosingLine]) -> None:
         """Keep the closing report of keys that are about to be deleted."""

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from vkstate.attributes import EXPIRY_PATHS
 from vkstate.differences import came_later, shortfall
 from vkstate.errors import VkstateError
 from vkstate.executor.ledger import Ledger
-from vkstate.executor.orders import ready_record, until_made_good, update_order
+from vkstate.executor.orders import is_parked, ready_record, until_made_good, update_order
 from vkstate.executor.pool import Effect, Task
 from vkstate.executor.ports import AnswerLost, CreateOrder, Proxy, Sought
 from vkstate.executor.replacements import Replacements
-from vkstate.keys import DesiredKey, LiveKey, RecordedKey, Stamp
+from vkstate.keys import Alias, DesiredKey, LiveKey, RecordedKey, Stamp, Token
 from vkstate.plan import Action, AttributeDiff, Change
 
 
@@ -32,10 +32,13 @@ class Readback:
         :param namesakes: the keys that bear its alias, itself included or not.
         """
         others = [other for other in namesakes if other.token != row.token]
-        twins = [other for other in others if order.value is None and _marked(other, order.stamp)]
+        parked = self._parked(change.alias) if others else {}
+        twins = [
+            other for other in others if other.token in parked or (order.value is None and _marked(other, order.stamp))
+        ]
         rivals = [other for other in others if other not in twins]
         if twins:
-            yield self._remove(twins, change, order)
+            yield self._remove(twins, change, order, parked)
         if came_later(row, rivals):
             yield self._withdraw(row, change, order)
             return
@@ -53,15 +56,30 @@ class Readback:
         else:
             self.record(change, row)
 
-    def _remove(self, twins: Sequence[LiveKey], change: Change, order: CreateOrder) -> Task:
-        """Delete what an earlier request of this very create made: nobody has the value of that key."""
-        sought = [Sought(row.token, order.stamp.id, change.alias) for row in twins]
+    def _parked(self, alias: Alias) -> Mapping[Token, RecordedKey]:
+        """What earlier creates under an alias may have made, whose values nobody here can open."""
+        records = (record for record in self._ledger.records.values() if is_parked(record))
+        return {one.token: one for one in records if one.token and one.retired and one.retired.successor == alias}
+
+    def _remove(
+        self, twins: Sequence[LiveKey], change: Change, order: CreateOrder, parked: Mapping[Token, RecordedKey]
+    ) -> Task:
+        """Delete what an earlier request for this key made: nobody here has the value of that one."""
+        ended = [parked[row.token] for row in twins if row.token in parked]
+        ids = {record.token: record.id for record in ended}
+        sought = [Sought(row.token, ids.get(row.token, order.stamp.id), change.alias) for row in twins]
 
         def work() -> Effect:
             self._proxy.delete([one.token for one in sought])
             if self._proxy.find(sought):
                 raise AnswerLost("LiteLLM answered that it deleted it, and the key is still there.")
-            return lambda: None
+            return gone
+
+        def gone() -> None:
+            for record in ended:
+                self._ledger.drop(record.alias)
+            self._ledger.drop_values(parked.keys() & {row.token for row in twins})
+            self._ledger.checkpoint()
 
         def failed(error: VkstateError) -> None:
             self._ledger.notices.append(

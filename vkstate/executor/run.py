@@ -22,7 +22,7 @@ from vkstate.errors import VkstateError
 from vkstate.executor.creates import Creates
 from vkstate.executor.deletes import Deletes
 from vkstate.executor.ledger import Ledger
-from vkstate.executor.orders import adopted_record, promised_record, release_order, update_order
+from vkstate.executor.orders import adopted_record, is_parked, promised_record, release_order, update_order
 from vkstate.executor.outcome import Observer, Outcome, Silent
 from vkstate.executor.pool import Effect, Pool, Task
 from vkstate.executor.ports import AnswerLost, Journal, Proxy, Refused, UpdateOrder
@@ -115,9 +115,8 @@ class _Run:
         self.observer.started(len(changes))
         try:
             self._record_only(changes)
-            self.deletes.report(
-                [change for change in self.plan.of(Action.DELETE, Action.REPLACE) if not change.retires]
-            )
+            gone = [change for change in self.plan.of(Action.DELETE, Action.REPLACE) if not change.retires]
+            self.deletes.report(self.deletes.read_spend(gone))
             self.creates.prepare(self.plan.of(Action.CREATE, Action.REPLACE))
             self._send()
         finally:
@@ -160,8 +159,7 @@ class _Run:
                     self.ledger.settle(change, change.becomes)
                     self.ledger.applied(change)
                 case Action.FORGET if not change.needs_request:
-                    self.ledger.drop(change.alias)
-                    self.ledger.applied(change)
+                    self._forget(change)
                 case Action.ADOPT:
                     self.ledger.settle(change, adopted_record(change, self.plan.lineage))
                     if not change.needs_request:
@@ -177,6 +175,13 @@ class _Run:
             self.ledger.save()
         else:
             self.ledger.save_if_due()
+
+    def _forget(self, change: Change) -> None:
+        """Drop a record; with the value, where that is one which nobody could open and whose key never came to be."""
+        self.ledger.drop(change.alias)
+        if change.recorded and change.recorded.token and is_parked(change.recorded):
+            self.ledger.drop_values([change.recorded.token])
+        self.ledger.applied(change)
 
     def _take_back(self, change: Change) -> None:
         """Record the end that a key had, where it was to be renewed and was not."""

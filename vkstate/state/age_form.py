@@ -14,6 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vkstate.errors import VkstateError
 from vkstate.keys import Alias, Token
+from vkstate.state.directory import beside
+from vkstate.state.durable import read_file
+from vkstate.state.git import bringing_back
 from vkstate.state.secret_store import ForeignStore, StoreDamaged, StoreTooNew
 from vkstate.state.strict_json import Flaw, NotStrictJson, conflict_line, load_strictly
 
@@ -99,11 +102,34 @@ def parsed(data: bytes, path: Path) -> SealedValues:
 
 
 def damaged(path: Path, why: str) -> StoreDamaged:
-    """The error for a store that vkstate cannot have written."""
+    """The error for a store that vkstate cannot have written. Git is the last way back: it lacks
+    values that were made since the last commit.
+    """
+    here = shlex.quote(str(path))
+    ways: list[str] = []
+    if _is_sound(backup := backup_of(path)):
+        ways.append(f"then go back to the version before the last change: cp {shlex.quote(str(backup))} {here}")
+    if command := bringing_back(path):
+        way = "the last way" if ways else "then go back to the commit"
+        ways.append(f"{way}, by which values made since that commit are lost: {command}")
     return StoreDamaged(
         f"{path} is not as vkstate wrote it: {why}. It was left alone.",
-        hint=f"go back to the version in git: git restore {shlex.quote(str(path))}",
+        hint=f"copy the damaged file aside: cp {here} {shlex.quote(f'{path}.damaged')}; "
+        + ("; ".join(ways) or "then restore it from a backup"),
     )
+
+
+def backup_of(path: Path) -> Path:
+    """Where the version of a store is kept that its last change took the place of."""
+    return beside(path, ".backup")
+
+
+def _is_sound(path: Path) -> bool:
+    try:
+        parsed(read_file(path).data, path)
+    except (OSError, VkstateError):
+        return False
+    return True
 
 
 def foreign(path: Path, theirs: str, ours: str) -> ForeignStore:

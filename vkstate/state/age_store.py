@@ -13,11 +13,13 @@ from typing import ClassVar, Final
 
 from vkstate.age import NotDecryptable, Recipient, encrypted, opened
 from vkstate.keys import Alias, KeyValue, Token, natural_order
-from vkstate.state.age_form import SealedValue, SealedValues, damaged, foreign, parsed, text_of
+from vkstate.state.age_form import SealedValue, SealedValues, backup_of, damaged, foreign, parsed, text_of
+from vkstate.state.directory import prepare
 from vkstate.state.durable import durable_write, read_file, sweep_leftovers
 from vkstate.state.identities import VARIABLE, Identities
 
 _MOST_NAMED: Final = 3
+_PRIVATE: Final = 0o600
 _HOW: Final = f"--identity FILE, or {VARIABLE}"
 
 
@@ -41,6 +43,8 @@ class Rekeyed:
 
 class AgeStore:
     """Encrypted key values in a file, read when first asked, and again before each change: nothing is lost.
+
+    A change keeps what it takes the place of in ``.vkstate/``.
 
     :param path: see :func:`secrets_path_of`.
     :param lineage: the state's; values of another lineage are never touched.
@@ -208,10 +212,17 @@ class AgeStore:
     def _write(self, before: Mapping[Token, SealedValue], after: Mapping[Token, SealedValue]) -> None:
         if after != before:
             sweep_leftovers(self.path)
-            text = text_of(SealedValues(self._lineage, after))
-            # Half a character, which only JSON can hold, has no UTF-8: it is written as JSON escapes it.
-            durable_write(self.path, text.encode(errors="backslashreplace"))
+            if before:
+                kept = backup_of(self.path)
+                prepare(kept.parent)
+                sweep_leftovers(kept)
+                durable_write(kept, self._data(before), mode=_PRIVATE)
+            durable_write(self.path, self._data(after))
         self._entries = after
+
+    def _data(self, entries: Mapping[Token, SealedValue]) -> bytes:
+        # Half a character, which only JSON can hold, has no UTF-8: it is written as JSON escapes it.
+        return text_of(SealedValues(self._lineage, entries)).encode(errors="backslashreplace")
 
 
 def _found(path: Path) -> SealedValues | None:

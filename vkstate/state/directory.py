@@ -48,9 +48,10 @@ def prepare(directory: Path) -> None:
         durable_write(ignore, b"*\n")
 
 
-def examine(directory: Path) -> bool:
-    """Whether the directory exists. One that others may read is closed to them.
+def examine(directory: Path, *, closing: bool = True) -> bool:
+    """Whether the directory exists.
 
+    :param closing: whether one that others may read is closed to them.
     :raises UnsafeDirectory: it is a link, no directory, or others own it or may write to it.
     """
     try:
@@ -71,7 +72,7 @@ def examine(directory: Path) -> bool:
             f"{directory} may be written to by others (mode {mode:04o}), who may have put anything there.",
             hint=f"look through it, then close it: chmod 700 {shlex.quote(str(directory))}",
         )
-    if mode != _PRIVATE:
+    if closing and mode != _PRIVATE:
         try:
             directory.chmod(_PRIVATE)
         except OSError as error:

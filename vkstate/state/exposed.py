@@ -1,4 +1,4 @@
-"""Files that are about to hold secrets, and that git would add: inside a work tree, and not ignored."""
+"""Files that hold secrets, or are about to, and that git would add: inside a work tree, and not ignored."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -19,42 +20,87 @@ class WouldBeCommitted(VkstateError):
     summary: ClassVar[str] = "git would add the key values"
 
 
-def refuse_addable(
-    path: Path, *, files: Sequence[str] = (), hidden: Collection[str] = (), forcible: bool = False
-) -> None:
-    """Keep key values from being written where git would add them.
+@dataclass(frozen=True)
+class Exposure:
+    """That git tracks a file, or would add it.
 
-    Where git is not installed or does not answer nothing is refused. Nothing need exist yet; a link is looked at where
-    it leads.
+    ``tracked`` is the first file that is tracked, as it is typed here; None where git would only add them. ``ignoring``
+    is the command that has git ignore them, and ``top`` the directory of the work tree.
+    """
 
-    :param path: the file; or a directory, where ``files`` are to be written in it.
+    tracked: str | None
+    ignoring: str
+    top: Path
+
+
+def exposure(path: Path, *, files: Sequence[str] = (), hidden: Collection[str] = ()) -> Exposure | None:
+    """Whether git would take files along; None where it would not, is not installed or does not answer.
+
+    Nothing need exist yet; a link is looked at where it leads.
+
+    :param path: the file; or a directory, where it is about ``files`` in it.
     :param hidden: environment variables that are kept from git.
-    :param forcible: whether the command takes ``--force``.
-    :raises WouldBeCommitted: git tracks one of the files, or would add it.
     """
     real = Path(os.path.realpath(path))
-    base = next((above for above in (real if files else real.parent, *real.parents) if above.is_dir()), real.parent)
+    base = _base(real, files)
     git = git_in(base, hidden)
-    if git is None or git.answer("rev-parse", "--is-inside-work-tree") != "true\n":
-        return
+    top = git.answer("rev-parse", "--show-toplevel") if git else None  # fails outside of a work tree
+    if git is None or not top:
+        return None
     names = [f"./{(real / name).relative_to(base)}" for name in files or ("",)]
-    otherwise = "name a path outside of the repository" + ("; or --force" if forcible else "")
     tracked = git.answer("ls-files", "-z", "--cached", "--", *names)
     ignored = git.answer("check-ignore", "-z", "--stdin", told="\0".join(names), accepted=(0, 1), literal=False)
     if tracked is None or ignored is None:
+        return None
+    known = entries(tracked)
+    if not known and not set(names) - set(entries(ignored)):
+        return None
+    ignoring = _ignoring(real, directory=bool(files))
+    return Exposure(os.path.relpath(base / known[0]) if known else None, ignoring, Path(top.removesuffix("\n")))
+
+
+def refuse_addable(
+    path: Path, *, files: Sequence[str] = (), hidden: Collection[str] = (), forcible: bool = False
+) -> None:
+    """Keep key values from being written where git would add them: see :func:`exposure`.
+
+    :param forcible: whether the command takes ``--force``.
+    :raises WouldBeCommitted: git tracks one of the files, or would add it.
+    """
+    otherwise = "name a path outside of the repository" + ("; or --force" if forcible else "")
+    if (silent := _silent(path, files, hidden)) is not None:
+        raise WouldBeCommitted(
+            f"{path} lies in the git repository {silent}, and git does not tell whether it would add it, as in the "
+            "checkout of another user. Nothing was written.",
+            hint=f"git -C {shlex.quote(str(silent))} status tells why; or {otherwise}",
+        )
+    found = exposure(path, files=files, hidden=hidden)
+    if found is None:
         return
-    if known := entries(tracked):
-        file = os.path.relpath(base / known[0])
+    if found.tracked:
         raise WouldBeCommitted(
-            f"{file} is tracked by git: the next commit may take the key values along. Nothing was written.",
-            hint=f"git rm --cached {shlex.quote(file)}, and ignore it; or {otherwise}",
+            f"{found.tracked} is tracked by git: the next commit may take the key values along. Nothing was written.",
+            hint=f"git rm --cached {shlex.quote(found.tracked)}, and ignore it; or {otherwise}",
         )
-    if set(names) - set(entries(ignored)):
-        raise WouldBeCommitted(
-            f"{path} lies in a git repository, which does not ignore it: the next commit may take the key values "
-            "along. Nothing was written.",
-            hint=f"{_ignoring(real, directory=bool(files))}; or {otherwise}",
-        )
+    raise WouldBeCommitted(
+        f"{path} lies in a git repository, which does not ignore it: the next commit may take the key values "
+        "along. Nothing was written.",
+        hint=f"{found.ignoring}; or {otherwise}",
+    )
+
+
+def _base(real: Path, files: Sequence[str]) -> Path:
+    """The innermost directory on the way to a path, or to files in it, that exists."""
+    return next((above for above in (real if files else real.parent, *real.parents) if above.is_dir()), real.parent)
+
+
+def _silent(path: Path, files: Sequence[str], hidden: Collection[str]) -> Path | None:
+    """The repository in which a path lies where git, which is there, says nothing of it; else None."""
+    base = _base(Path(os.path.realpath(path)), files)
+    git = git_in(base, hidden)
+    if git is None or ".git" in base.parts or git.answer("rev-parse", "--show-toplevel") is not None:
+        return None
+    return next((above for above in (base, *base.parents) if os.path.lexists(above / ".git")), None)
 
 
 def _ignoring(real: Path, *, directory: bool) -> str:

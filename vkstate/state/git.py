@@ -28,6 +28,12 @@ class StateBehind(VkstateError):
     summary: ClassVar[str] = "the state in this clone is behind"
 
 
+class StoreMissing(VkstateError):
+    """The encrypted store is gone from where it was, and git has it."""
+
+    summary: ClassVar[str] = "the encrypted key values are gone"
+
+
 @dataclass(frozen=True)
 class StandingStore:
     """How an encrypted secret store, which belongs into git, stands there; as :class:`Standing` says it of the state.
@@ -151,6 +157,20 @@ def refuse_behind(standing: Standing) -> None:
     )
 
 
+def refuse_missing(standing: Standing) -> None:
+    """Keep a command from beginning an encrypted store anew where git has the one that is gone.
+
+    :raises StoreMissing: it is gone.
+    """
+    store = standing.encrypted
+    if store and store.tracked and not store.present:
+        raise StoreMissing(
+            f"{store.path} is gone, and git has it. Going on would begin an empty one, without the key values.",
+            hint=f"git restore {shlex.quote(str(store.path))}; if they are to be lost: git rm --cached "
+            f"{shlex.quote(str(store.path))}",
+        )
+
+
 def _sentences(standing: Standing) -> Iterator[str]:
     name, path = standing.path, shlex.quote(str(standing.path))
     if standing.ignored:
@@ -177,7 +197,9 @@ def _sentences(standing: Standing) -> Iterator[str]:
 
 def _of_store(store: StandingStore) -> Iterator[str]:
     path = shlex.quote(str(store.path))
-    if store.ignored:
+    if store.tracked and not store.present:
+        yield f"{store.path} is gone, and git has it: git restore {path}"
+    elif store.ignored:
         yield f"{store.path} is ignored by git, so that no other clone has the key values: git add -f {path}"
     elif store.present and not store.tracked:
         yield f"{store.path} is not in git: git add {path}"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+import stat
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Final
@@ -43,6 +45,24 @@ class Identities:
         """Whether anybody said which identity to use."""
         return bool(self.files or self.environ.get(VARIABLE))
 
+    @property
+    def files_in_use(self) -> tuple[Path, ...]:
+        """The files that hold the identities, be they there or not: those that are named, or the usual ssh key."""
+        if self.files:
+            return tuple(self.files)
+        variable = self.environ.get(VARIABLE, "")
+        if _holds_identity(variable):
+            return ()
+        if variable:
+            return (_path_in(variable),)
+        home = self.environ.get("HOME")
+        return (Path(USUAL.replace("~", home)),) if home else ()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """That others may read a file that was named, in full sentences."""
+        return tuple(_open_to_others(self.files_in_use)) if self.are_named else ()
+
     def for_values(self, recipients: Iterable[str]) -> tuple[Identity, ...]:
         """What may open a value that is encrypted to these.
 
@@ -60,9 +80,9 @@ class Identities:
 
     def _read_named(self) -> list[Identity]:
         variable = self.environ.get(VARIABLE, "")
-        if not self.files and variable.lstrip().upper().startswith(IDENTITY_PREFIX):
+        if not self.files and _holds_identity(variable):
             return list(_parsed(variable.encode(errors="surrogateescape"), f"The value of {VARIABLE}", VARIABLE))
-        paths = self.files or [Path(os.path.expanduser(variable))]  # noqa: PTH111 - pathlib's raises without a home
+        paths = self.files or [_path_in(variable)]
         return [identity for path in paths for identity in _from_file(path)]
 
     def _read_usual(self) -> tuple[Identity, ...]:
@@ -71,6 +91,26 @@ class Identities:
             return identities_in(Path(USUAL.replace("~", home)).read_bytes()) if home else ()
         except (OSError, ValueError):  # nobody has asked for this one
             return ()
+
+
+def _holds_identity(variable: str) -> bool:
+    return variable.lstrip().upper().startswith(IDENTITY_PREFIX)
+
+
+def _path_in(variable: str) -> Path:
+    return Path(os.path.expanduser(variable))  # noqa: PTH111 - pathlib's raises without a home
+
+
+def _open_to_others(paths: Iterable[Path]) -> Iterator[str]:
+    for path in paths:
+        with suppress(OSError, ValueError):  # reading it says what is wrong with it
+            status = path.stat()
+            mode = stat.S_IMODE(status.st_mode)
+            if stat.S_ISREG(status.st_mode) and mode & (stat.S_IRWXG | stat.S_IRWXO):
+                yield (
+                    f"others on this machine can read the identity {path} (mode {mode:04o}): "
+                    f"chmod 600 {shlex.quote(str(path))}"
+                )
 
 
 def _from_file(path: Path) -> tuple[Identity, ...]:

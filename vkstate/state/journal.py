@@ -39,7 +39,7 @@ class FileJournal:
         self._store = store
         self._proxy = canonical_url(proxy)
         self._serial = state.serial + 1
-        self._reports = reports
+        self.keeps_reports = reports
         self._report = ClosingReport(state_file.path, state.lineage, self._proxy, clock)
         self._text = self._file.text_of(state)
         self._saved = state
@@ -82,7 +82,7 @@ class FileJournal:
 
     def report(self, lines: Sequence[ClosingLine]) -> None:
         """Keep the closing report of keys that are about to be deleted."""
-        if self._reports:
+        if self.keeps_reports:
             self._report.add(lines)
 
     def rescue(self, keys: Mapping[Alias, RecordedKey]) -> Rescued:

@@ -34,14 +34,16 @@ class PlainStore:
 
     :param directory: ``.vkstate/``; see ``vkstate.state.directory``.
     :param lineage: the state's; values of another lineage are never touched.
+    :param closing: whether what others may read is closed to them when it is read; else that is only warned of.
     :raises StoreDamaged: :raises StoreTooNew: :raises ForeignStore: from every method that reads the file.
     :raises UnsafeDirectory: the directory is not ours alone.
     """
 
     encrypted: ClassVar[bool] = False
 
-    def __init__(self, directory: Path, lineage: str) -> None:
+    def __init__(self, directory: Path, lineage: str, *, closing: bool = True) -> None:
         self.path = directory / "keys.json"
+        self._closing = closing
         self._lineage = lineage
         self._entries: dict[Token, _Entry] | None = None
         self._warnings: list[str] = []
@@ -130,7 +132,7 @@ class PlainStore:
         return entries
 
     def _content(self) -> Content | None:
-        if not examine(self.path.parent):
+        if not examine(self.path.parent, closing=self._closing):
             return None
         try:
             return read_file(self.path)
@@ -138,6 +140,12 @@ class PlainStore:
             return None
 
     def _close(self, mode: int) -> None:
+        if not self._closing:
+            self._warnings.append(
+                f"{self.path} can be read by others (mode {mode:04o}). If somebody may have looked, replace the keys. "
+                f"Close it: chmod 600 {_quoted(self.path)}"
+            )
+            return
         try:
             self.path.chmod(_PRIVATE)
         except OSError as error:

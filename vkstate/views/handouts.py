@@ -14,6 +14,7 @@ from typing import Final
 
 from vkstate.expiry import NEVER, TOLERANCE, format_instant
 from vkstate.keys import KeyValue, Token
+from vkstate.views.words import budget
 
 NAME: Final = "name"
 EMAIL: Final = "email"
@@ -37,9 +38,9 @@ class HandoutKey:
 
     ``key`` is None where this machine does not know the value; ``key_masked`` is then what the proxy shows of it, if
     anything. ``key_id`` is the token. ``expires_at`` is aware, as read back, in the zone in which people are to read
-    it; ``max_budget`` in US dollars. ``status`` is a word for people, such as ``ready`` or ``expired``. ``details`` are
-    the roster's own columns and its ``email``. ``opens_at`` (aware, as ``expires_at``) is when a blocked key is to be
-    opened by the start of its workshop.
+    it; ``max_budget`` in US dollars, which begins anew after each ``budget_duration``. ``status`` is a word for people,
+    such as ``ready`` or ``expired``. ``details`` are the roster's own columns and its ``email``. ``opens_at`` (aware,
+    as ``expires_at``) is when a blocked key is to be opened by the start of its workshop.
     """
 
     alias: str
@@ -56,6 +57,7 @@ class HandoutKey:
     status: str
     details: Mapping[str, str] = field(default_factory=dict)
     opens_at: datetime | None = None
+    budget_duration: str | None = None
 
     def value(self, *, reveal: bool) -> str | None:
         """The key value, where it is to be shown and known."""
@@ -76,6 +78,11 @@ class HandoutKey:
     def local_expiry(self) -> str:
         """The same as people read it, in their zone: ``Tue 1 Dec 2026, 17:00 CET (UTC+1)``."""
         return local_time(self.expires_at) if self.expires_at else self._without_instant
+
+    @property
+    def budget(self) -> str | None:
+        """What the key may spend, as people read it; None where nothing is said of it."""
+        return None if self.max_budget is None else budget(self.max_budget, self.budget_duration)
 
     @property
     def local_opening(self) -> str | None:

@@ -56,7 +56,7 @@ def render_outcome(
         _section("Failed:", outcome.failed, palette),
         _section("Not attempted:", outcome.not_attempted, palette),
         [f"{palette.paint(Tone.HINT, 'note:')} {prose(notice)}" for notice in outcome.notices],
-        [_STOPPED[outcome.interrupted]] if outcome.interrupted is not None else [],
+        [_STOPPED[outcome.interrupted]] if outcome.interrupted is not None and not outcome.complete else [],
         _closing(outcome, report, width),
         _left(outcome, palette) if command == "destroy" else [],
         [palette.paint(Tone.STRONG, outcome_line(outcome, command))],

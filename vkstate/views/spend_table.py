@@ -12,7 +12,7 @@ from vkstate.views.spend import NEAR, Mark, Spending, SpentKey
 from vkstate.views.tables import table
 from vkstate.views.totals import figure, share_text, totals_lines
 from vkstate.views.values import PLAIN, Palette, Tone
-from vkstate.views.words import counted, escaped, money, verb
+from vkstate.views.words import budget, counted, escaped, verb
 
 WIDTH: Final = 100
 
@@ -68,8 +68,7 @@ def _budget_text(key: SpentKey) -> str:
         return "(sensitive)"
     if key.max_budget is None:
         return f"({key.elsewhere})" if key.elsewhere else "-"
-    period = f" per {escaped(key.budget_duration)}" if key.budget_duration else ""
-    return f"{money(dollars(key.max_budget))}{period}"
+    return escaped(budget(dollars(key.max_budget), key.budget_duration))
 
 
 def _remarks(spending: Spending) -> list[str]:

@@ -128,7 +128,12 @@ def refusal_line(plan: Plan) -> str | None:
     """That a plan cannot be applied; None where it can."""
     if not plan.problems:
         return None
-    return f"This plan cannot be applied: {counted(len(plan.problems), 'problem')} must be solved first."
+    return f"This plan cannot be applied: {counted_problems(plan)} must be solved first."
+
+
+def counted_problems(plan: Plan) -> str:
+    """How many problems a plan has, as they are told: what is the same for several keys is one."""
+    return counted(len(told_problems(plan.problems, members_of(plan))), "problem")
 
 
 def cautions(plan: Plan) -> tuple[str, ...]:
@@ -241,8 +246,8 @@ def rename_hints(plan: Plan) -> tuple[tuple[str, str], ...]:
     """Where a key that goes and one that comes seem to be the same: a sentence, and the line that ends it."""
     return tuple(
         (
-            f"if {one.old} was renamed to {one.new}, say so in the config, and it keeps its key value:",
-            f"moved: [{{from: {one.old}, to: {one.new}}}]",
+            f"if {one.old} was renamed to {one.new}, say so in the config, under moved, and it keeps its key value:",
+            f"- {{from: {one.old}, to: {one.new}}}",
         )
         for one in likely_renames(plan)
     )

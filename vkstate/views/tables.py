@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import unicodedata
 from collections.abc import Collection, Sequence
 from itertools import accumulate
@@ -11,6 +12,8 @@ GAP: Final = 2
 """Blank columns between two cells."""
 NARROWEST: Final = 8
 """How far a column gives way at most."""
+UNCUT: Final = sys.maxsize
+"""The width of a table that goes into a file or a pipe, where nothing need be cut."""
 
 
 def cells(text: str) -> int:

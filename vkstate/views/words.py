@@ -57,6 +57,14 @@ def money(amount: Decimal | float) -> str:
     return f"${exact:,.{digits}f}"
 
 
+def budget(amount: Decimal | float, period: str | None) -> str:
+    """A budget, and after what it begins anew: ``$5.00``, ``$5.00 per 30d``.
+
+    :param period: a duration; None where it never does.
+    """
+    return f"{money(amount)} per {period}" if period else money(amount)
+
+
 def spent(amount: Decimal | float) -> str:
     """US dollars that were spent: LiteLLM counts them to far more digits than anybody reads."""
     exact = amount if isinstance(amount, Decimal) else dollars(amount)

@@ -47,6 +47,9 @@ if [ "$fingerprint" = none ]; then
     unreviewed 'The plan that was reviewed had nothing to apply.'
 fi
 
+# Run once more after all is done, the job has nothing to do: that is no error. Options may ask for more than the plan.
+if [ $# -eq 0 ] && vkstate plan --detailed-exitcode >/dev/null 2>&1; then changes; fi
+
 # Whoever stops the job stops this shell: vkstate is told, ends what is under way, and saves the state.
 trap 'kill -TERM "$vkstate" 2>/dev/null || :' INT TERM
 vkstate apply --expect "$fingerprint" "$@" &

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 from tests.views.handouts import workshop_day
 from tests.views.samples import WORKSHOP, handout, handout_key, value_of
+from vkstate.views.formats.cards import as_cards
+from vkstate.views.formats.markdown import as_markdown
 from vkstate.views.formats.table import as_table
 
 
@@ -20,8 +22,14 @@ def test_a_table_fits_its_terminal() -> None:
 def test_a_key_that_is_not_created_yet_has_no_expiry_yet() -> None:
     pending = replace(handout_key("key", "user", None), expires_at=None, key_masked=None, status="pending")
     assert as_table(handout(pending)).splitlines()[2] == (
-        "  key    -    gpt-3.5-turbo, gpt-4  -        50      pending"
+        "  key    -    gpt-3.5-turbo, gpt-4  -        $50.00  pending"
     )
+
+
+def test_a_budget_that_begins_anew_says_when() -> None:
+    key = replace(handout_key("key", "user", None), max_budget=5, budget_duration="30d")
+    for text in (as_table(handout(key)), as_markdown(handout(key)), as_cards(handout(key))):
+        assert "$5.00 per 30d" in text
 
 
 def test_no_control_character_reaches_the_terminal() -> None:

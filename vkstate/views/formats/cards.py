@@ -17,7 +17,7 @@ import segno
 from vkstate.views.formats.cards_style import STYLE
 from vkstate.views.handouts import EXPIRED, NO_BASE_URL, READY, Handout, HandoutKey
 from vkstate.views.tables import cells
-from vkstate.views.words import counted, money, verb
+from vkstate.views.words import counted, verb
 
 # Nothing is loaded and nothing runs, even if a name could break out of its element.
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
@@ -199,8 +199,8 @@ def _facts(handout: Handout, key: HandoutKey, per_page: PerPage) -> Iterator[tup
     if key.local_opening is not None:
         yield "Opens", "", _text(key.local_opening)
     yield ("Expired" if key.status == EXPIRED else "Expires"), "", _text(key.local_expiry)
-    if key.max_budget is not None:
-        yield "Budget", "", _text(money(key.max_budget))
+    if key.budget is not None:
+        yield "Budget", "", _text(key.budget)
     if key.local_opening is None and key.status not in (READY, EXPIRED):
         yield "Status", "", _text(key.status)
 

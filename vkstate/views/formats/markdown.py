@@ -7,7 +7,6 @@ from typing import Final
 
 from vkstate.views.handouts import NO_BASE_URL, READY, UNKNOWN, Handout, HandoutKey, masked_remark
 from vkstate.views.markup import code, literal, sentence
-from vkstate.views.words import money
 
 _Column = tuple[str, Callable[[HandoutKey], str]]
 _NOTHING: Final = "-"
@@ -40,7 +39,7 @@ def _group(workshop: str | None, keys: Sequence[HandoutKey], *, reveal: bool) ->
         ("Key", shown),
         ("Models", lambda key: ", ".join(map(code, key.models)) or _NOTHING),
         ("Expires", lambda key: literal(key.local_expiry)),
-        ("Budget", lambda key: _NOTHING if key.max_budget is None else literal(money(key.max_budget))),
+        ("Budget", lambda key: literal(key.budget) if key.budget else _NOTHING),
         *([("Status", _status)] if any(key.status != READY for key in keys) else []),
     ]
     header = [title for title, _ in columns]

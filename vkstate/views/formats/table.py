@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from vkstate.views.handouts import NO_BASE_URL, UNKNOWN, Handout, HandoutKey, masked_remark, plain_amount
+from vkstate.views.handouts import NO_BASE_URL, UNKNOWN, Handout, HandoutKey, masked_remark
 from vkstate.views.tables import table
-from vkstate.views.values import value_text
 from vkstate.views.words import counted, escaped, verb
 
 WIDTH: Final = 100
@@ -28,7 +27,7 @@ def _group(workshop: str | None, keys: Sequence[HandoutKey], *, reveal: bool, wi
             _shown_key(key, reveal=reveal),
             escaped(", ".join(key.models)),
             key.expiry,
-            "-" if key.max_budget is None else value_text(plain_amount(key.max_budget)),
+            escaped(key.budget or "-"),
             key.status,
         )
         for key in keys
