@@ -87,7 +87,7 @@ def test_a_new_project_records_nothing_and_is_gone_at_the_end() -> None:
 def test_vkstate_runs_in_this_process_and_its_failure_is_told() -> None:
     with project(workshop_config(URL, "bench-x", 2, "gpt-4")) as made:
         assert made.run_here("state", "list") == ""
-        with pytest.raises(CommandFailed, match=r"vkstate state show nobody ended with 1"):
+        with pytest.raises(CommandFailed, match=r"vkstate state show nobody ended with 64"):
             made.run_here("state", "show", "nobody")
 
 

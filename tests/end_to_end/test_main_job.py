@@ -47,6 +47,7 @@ def test_from_init_to_destroy(workspace: Workspace) -> None:
     assert init.stdout == ""
     assert sorted(path.name for path in workspace.path.iterdir()) == [
         ".gitignore",
+        ".vkstate",
         "vkstate.state.json",
         "vkstate.yaml",
     ]

@@ -197,7 +197,7 @@ class Session:
         ran, disturbed = self._run(("state", "rm", target, "--auto-approve", "--json"), trouble)
         if wanted is None:
             if ran is not None:
-                self._refused(before, ran, 1)
+                self._refused(before, ran, 1, USAGE)
         else:
             self._judge(wanted, before, then, ran, disturbed)
 
@@ -234,7 +234,7 @@ class Session:
         if len(rows) == 1 and rows[0]["token"] in known:
             self._refused(before, ran, 0)
         elif len(rows) != 1 or want is None or alias in before.records or not _is_free(rows[0], before.lineage):
-            self._refused(before, ran, 1)
+            self._refused(before, ran, 1, USAGE)
         else:
             self.fail([*self._taken_over(before, want, rows[0]["token"])], ran)
             self.watch()
