@@ -269,6 +269,18 @@ def test_a_master_key_that_git_has(workspace: Workspace, front: Front, tracked: 
     assert [one for one in of("git", found(workspace)) if "master.key" in one[1]] == []
 
 
+def test_a_master_key_of_which_git_says_nothing(workspace: Workspace, front: Front) -> None:
+    workspace.write("master.key", DEFAULT_MASTER_KEY)
+    (workspace.path / "master.key").chmod(0o600)
+    workspace.configure(f"proxy: {{url: '{front.url}', master_key: {{file: master.key}}}}\n")
+    git(workspace.path, "init")
+    (workspace.path / ".git" / "config").write_text("[broken")
+    assert (
+        "warning",
+        "master.key holds the master key, and git does not tell whether it would add it.",
+    ) in of("git", found(workspace))
+
+
 def test_an_identity_that_git_has(
     workspace: Workspace, front: Front, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -124,6 +124,24 @@ def test_outside_of_git(workspace: Workspace, front: Front) -> None:
     assert warned(workspace.apply().stderr) == ""
 
 
+def test_a_repository_of_which_git_says_nothing(project: Workspace) -> None:
+    """As of the checkout of another user: that nobody is behind is not known then."""
+    commit(project.path)
+    (project.path / ".git" / "config").write_text("[broken")
+    silent = f"warning: git does not tell how vkstate.state.json stands in {project.path}, nor whether others have a "
+    for command in (("plan",), ("apply", "--auto-approve")):
+        said = [line for line in project.ok(*command).stderr.splitlines() if line.startswith("warning: git ")]
+        assert said == [f"{silent}newer one: git -C {project.path} status"]
+    checks = project.ok("check", "--json").document["checks"]
+    assert [(one["grade"], one["detail"], one["hint"]) for one in checks if one["check"] == "git"] == [
+        (
+            "warning",
+            f"git does not tell how vkstate.state.json stands in {project.path}, as in the checkout of another user.",
+            f"git -C {project.path} status tells why",
+        )
+    ]
+
+
 def test_of_the_sandbox_nobody_wants_to_hear(workspace: Workspace) -> None:
     git(workspace.path, "init", "--initial-branch", "main")
     workspace.configure(CONFIG % ("sandbox://", 2))

@@ -18,7 +18,7 @@ from vkstate.cli.shared import Shared
 from vkstate.errors import VkstateError
 from vkstate.keys import Alias, Origin, RecordedKey, Status
 from vkstate.litellm.client import Connection
-from vkstate.state.git import StateBehind, refuse_behind, warnings_of
+from vkstate.state.git import StateBehind, refuse_behind, unanswered, warnings_of
 from vkstate.views.words import and_others, counted, verb
 
 
@@ -74,6 +74,10 @@ class Check:
         if project.is_sandbox:
             return
         standing = project.standing()
+        if standing is None and (top := unanswered(project.state_path)):
+            said = f"git does not tell how {project.state_path} stands in {top}, as in the checkout of another user."
+            yield warning("git", said, f"git -C {quote(str(top))} status tells why")
+            return
         if standing is None:
             said = f"{project.state_path} is in no git repository, so that nobody else knows which keys there are."
             yield warning("git", said, f"git init && git add {quote(str(project.state_path))}")

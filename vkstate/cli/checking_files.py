@@ -33,7 +33,10 @@ def _exposed(project: Project, path: Path, what: str, remedy: str) -> Iterator[F
     found = exposure(path, hidden=project.hidden) if path.is_file() else None
     if found is None or not (_is_named(project, path) or _real(project.state_path).is_relative_to(found.top)):
         return
-    if found.tracked:
+    if found.ignoring is None:
+        said = f"{os.path.relpath(path)} holds {what}, and git does not tell whether it would add it."
+        yield warning("git", said, f"git -C {quote(str(found.top))} status tells why")
+    elif found.tracked:
         yield wrong(
             "git",
             f"{found.tracked} holds {what} and is in git: whoever has the repository has it, and keeps it.",

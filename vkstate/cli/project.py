@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
@@ -21,7 +22,7 @@ from vkstate.state.age_store import AgeStore, secrets_path_of
 from vkstate.state.binding import check_binding
 from vkstate.state.directory import directory_of
 from vkstate.state.file import StateFile
-from vkstate.state.git import Standing, inspect, refuse_behind, refuse_missing, warnings_of
+from vkstate.state.git import Standing, inspect, refuse_behind, refuse_missing, unanswered, warnings_of
 from vkstate.state.identities import VARIABLE, Identities
 from vkstate.state.lock import Holder, StateLock
 from vkstate.state.model import State
@@ -199,6 +200,11 @@ class Project:
         """
         standing = self.standing()
         if standing is None:
+            if not self.is_sandbox and (top := unanswered(self.state_path)):
+                self._warn(
+                    f"git does not tell how {self.state_path} stands in {top}, nor whether others have a newer one: "
+                    f"git -C {shlex.quote(str(top))} status"
+                )
             return
         for warning in warnings_of(standing):
             self._warn(warning)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from vkstate.errors import VkstateError
-from vkstate.state.git_program import entries, git_in
+from vkstate.state.git_program import entries, git_in, work_tree
 
 
 class WouldBeCommitted(VkstateError):
@@ -22,19 +22,20 @@ class WouldBeCommitted(VkstateError):
 
 @dataclass(frozen=True)
 class Exposure:
-    """That git tracks a file, or would add it.
+    """That git tracks a file, would add it, or does not tell.
 
     ``tracked`` is the first file that is tracked, as it is typed here; None where git would only add them. ``ignoring``
-    is the command that has git ignore them, and ``top`` the directory of the work tree.
+    is the command that has git ignore them; None where git says nothing of this repository, as of the checkout of
+    another user: what it does not tell, it may well add. ``top`` is the directory of the work tree.
     """
 
-    tracked: str | None
-    ignoring: str
     top: Path
+    tracked: str | None = None
+    ignoring: str | None = None
 
 
 def exposure(path: Path, *, files: Sequence[str] = (), hidden: Collection[str] = ()) -> Exposure | None:
-    """Whether git would take files along; None where it would not, is not installed or does not answer.
+    """Whether git would take files along; None where it would not, or is not installed.
 
     Nothing need exist yet; a link is looked at where it leads.
 
@@ -42,21 +43,19 @@ def exposure(path: Path, *, files: Sequence[str] = (), hidden: Collection[str] =
     :param hidden: environment variables that are kept from git.
     """
     real = Path(os.path.realpath(path))
-    base = _base(real, files)
+    base = next((above for above in (real if files else real.parent, *real.parents) if above.is_dir()), real.parent)
     git = git_in(base, hidden)
-    top = git.answer("rev-parse", "--show-toplevel") if git else None  # fails outside of a work tree
-    if git is None or not top:
+    if git is None or (top := work_tree(base)) is None:
         return None
     names = [f"./{(real / name).relative_to(base)}" for name in files or ("",)]
     tracked = git.answer("ls-files", "-z", "--cached", "--", *names)
     ignored = git.answer("check-ignore", "-z", "--stdin", told="\0".join(names), accepted=(0, 1), literal=False)
     if tracked is None or ignored is None:
-        return None
+        return Exposure(top)
     known = entries(tracked)
     if not known and not set(names) - set(entries(ignored)):
         return None
-    ignoring = _ignoring(real, directory=bool(files))
-    return Exposure(os.path.relpath(base / known[0]) if known else None, ignoring, Path(top.removesuffix("\n")))
+    return Exposure(top, os.path.relpath(base / known[0]) if known else None, _ignoring(real, directory=bool(files)))
 
 
 def refuse_addable(
@@ -65,18 +64,18 @@ def refuse_addable(
     """Keep key values from being written where git would add them: see :func:`exposure`.
 
     :param forcible: whether the command takes ``--force``.
-    :raises WouldBeCommitted: git tracks one of the files, or would add it.
+    :raises WouldBeCommitted: git tracks one of the files, would add it, or does not tell.
     """
-    otherwise = "name a path outside of the repository" + ("; or --force" if forcible else "")
-    if (silent := _silent(path, files, hidden)) is not None:
-        raise WouldBeCommitted(
-            f"{path} lies in the git repository {silent}, and git does not tell whether it would add it, as in the "
-            "checkout of another user. Nothing was written.",
-            hint=f"git -C {shlex.quote(str(silent))} status tells why; or {otherwise}",
-        )
     found = exposure(path, files=files, hidden=hidden)
     if found is None:
         return
+    otherwise = "name a path outside of the repository" + ("; or --force" if forcible else "")
+    if found.ignoring is None:
+        raise WouldBeCommitted(
+            f"{path} lies in the git repository {found.top}, and git does not tell whether it would add it, as in the "
+            "checkout of another user. Nothing was written.",
+            hint=f"git -C {shlex.quote(str(found.top))} status tells why; or {otherwise}",
+        )
     if found.tracked:
         raise WouldBeCommitted(
             f"{found.tracked} is tracked by git: the next commit may take the key values along. Nothing was written.",
@@ -87,20 +86,6 @@ def refuse_addable(
         "along. Nothing was written.",
         hint=f"{found.ignoring}; or {otherwise}",
     )
-
-
-def _base(real: Path, files: Sequence[str]) -> Path:
-    """The innermost directory on the way to a path, or to files in it, that exists."""
-    return next((above for above in (real if files else real.parent, *real.parents) if above.is_dir()), real.parent)
-
-
-def _silent(path: Path, files: Sequence[str], hidden: Collection[str]) -> Path | None:
-    """The repository in which a path lies where git, which is there, says nothing of it; else None."""
-    base = _base(Path(os.path.realpath(path)), files)
-    git = git_in(base, hidden)
-    if git is None or ".git" in base.parts or git.answer("rev-parse", "--show-toplevel") is not None:
-        return None
-    return next((above for above in (base, *base.parents) if os.path.lexists(above / ".git")), None)
 
 
 def _ignoring(real: Path, *, directory: bool) -> str:

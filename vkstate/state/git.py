@@ -15,7 +15,7 @@ from typing import ClassVar, Final
 
 from vkstate.errors import VkstateError
 from vkstate.state.directory import NAME, directory_of
-from vkstate.state.git_program import Git, entries, git_in
+from vkstate.state.git_program import Git, entries, git_in, work_tree
 
 _UNTRACKED: Final = "?"
 _HARMLESS: Final = f"{NAME}/.gitignore"
@@ -109,6 +109,15 @@ def inspect(state_path: Path, *, hidden: Collection[str] = (), encrypted: Path |
         upstream=upstream,
         encrypted=_standing_store(encrypted, tags.get(encrypted.name), encrypted.name in dirty) if encrypted else None,
     )
+
+
+def unanswered(state_path: Path) -> Path | None:
+    """The work tree in which a state lies of which :func:`inspect` knows nothing although git is installed; else None.
+
+    Git says nothing of the checkout of another user, as a job in a container may find it.
+    """
+    parent = Path(os.path.realpath(state_path)).parent
+    return work_tree(parent) if git_in(parent) else None
 
 
 def _standing_store(path: Path, tag: str | None, changed: bool) -> StandingStore:

@@ -80,6 +80,13 @@ def git_in(directory: Path, hidden: Collection[str] = ()) -> Git | None:
     return Git(program, directory, _NOT_OURS.union(hidden)) if program else None
 
 
+def work_tree(directory: Path) -> Path | None:
+    """The top of the work tree that a directory lies in, be it one of which git says nothing; None outside of any."""
+    if ".git" in directory.parts:
+        return None
+    return next((above for above in (directory, *directory.parents) if os.path.lexists(above / ".git")), None)
+
+
 def entries(answer: str) -> Sequence[str]:
     """What an answer of ``-z`` lists."""
     return [entry for entry in answer.split("\0") if entry]
