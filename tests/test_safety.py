@@ -13,7 +13,7 @@ from vkstate.attributes import Sensitive, Value, seal
 from vkstate.keys import Alias
 from vkstate.options import Options
 from vkstate.plan import Action, Plan, Problem
-from vkstate.safety import check_models, is_served, limit_deletes, models_of, refuse_empty
+from vkstate.safety import check_models, limit_deletes, models_of, refuse_empty
 
 Mode = Literal["error", "warn", "off"]
 
@@ -123,30 +123,6 @@ def test_a_config_that_only_lets_keys_go_is_meant_to_be_empty() -> None:
     """Also once they are gone: what was applied can be planned again."""
     plan = planned([], [recorded("gone"), pending("p")])
     assert refuse_empty(plan, [], lets_go=True) == plan
-
-
-@pytest.mark.parametrize(
-    ("model", "served", "expected"),
-    [
-        ("gpt-4", {"gpt-4"}, True),
-        ("gpt-4", {"GPT-4"}, False),
-        ("gpt-4", set(), False),
-        ("beta", {"gpt-4", "beta"}, True),
-        ("openai/gpt-4", {"openai/*"}, True),
-        ("azure/gpt-4", {"openai/*"}, False),
-        ("openai/*", {"openai/gpt-4"}, True),
-        ("openai/*", {"openai/*"}, True),
-        ("azure/*", {"openai/gpt-4"}, False),
-        ("anything", {"*"}, True),
-        ("*", set(), True),
-        ("all-team-models", set(), True),
-        ("all-proxy-models", set(), True),
-        ("no-default-models", set(), True),
-        ("gpt-[4]", {"gpt-4"}, False),
-    ],
-)
-def test_what_is_served(model: str, served: set[str], expected: bool) -> None:
-    assert is_served(model, served) is expected
 
 
 SERVED = {"gpt-4", "gpt-4o", "claude"}

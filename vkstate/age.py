@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 Recipient = NewType("Recipient", str)
 """Somebody's public key in its one canonical form: ``age1…``, or ``ssh-ed25519 …`` or ``ssh-rsa …`` and no comment."""
 
+IDENTITY_VARIABLE: Final = "VKSTATE_AGE_IDENTITY"
+"""The environment variable that names an identity file, or holds an ``AGE-SECRET-KEY-1…`` itself."""
+
 IDENTITY_PREFIX: Final = "AGE-SECRET-KEY-"
 """How the text of every age identity begins; it is a secret."""
 

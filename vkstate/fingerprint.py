@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from vkstate.abridged import abridged
 from vkstate.attributes import UNSET, Json, Sealed, Sensitive, Unset, Value, seal
 from vkstate.differences import ALIAS_PATH, PROTECTION_PATH, STAMP_PATH, WORKSHOP_PATH, is_protected
 from vkstate.keys import Alias, DesiredKey, RecordedKey, Status, Token, natural_order
@@ -223,10 +224,8 @@ def _fit(text: str) -> str:
 
 
 def _listed(parts: list[str]) -> str:
-    more = f" and {len(parts) - _MOST_PATHS:,} more" if len(parts) > _MOST_PATHS else ""
-    return ", ".join(parts[:_MOST_PATHS]) + more
+    return abridged(parts, _MOST_PATHS)
 
 
 def _named(aliases: list[Alias]) -> str:
-    more = f" and {len(aliases) - _MOST_ALIASES:,} more" if len(aliases) > _MOST_ALIASES else ""
-    return ", ".join(_fit(alias) for alias in aliases[:_MOST_ALIASES]) + more
+    return abridged([_fit(alias) for alias in aliases], _MOST_ALIASES)

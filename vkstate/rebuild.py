@@ -24,6 +24,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
+from vkstate.abridged import abridged
 from vkstate.attributes import ALWAYS_SENSITIVE, EXPIRY_PATHS, UNSET, Kind, Sensitive, Value, attribute_of, same, seal
 from vkstate.differences import came_later, is_protected, live_value
 from vkstate.expiry import format_instant
@@ -275,6 +276,4 @@ def _say_waiting(waiting: Iterable[RecordedKey], records: Mapping[Alias, Recorde
 
 
 def _named(aliases: Collection[Alias]) -> str:
-    named = sorted(aliases, key=natural_order)
-    more = f" and {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
-    return ", ".join(named[:_MOST_NAMED]) + more
+    return abridged(sorted(aliases, key=natural_order), _MOST_NAMED)

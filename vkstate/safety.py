@@ -11,17 +11,17 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from fnmatch import fnmatchcase
 from shlex import quote
 from typing import Final, Literal
 
+from vkstate.abridged import abridged
 from vkstate.attributes import Json, Sealed, Sensitive, reveal
 from vkstate.keys import Alias, DesiredKey
+from vkstate.models import is_served
 from vkstate.plan import Action, Caution, Change, Plan, Problem, Reason
 from vkstate.targets import matches
 
-SPECIAL_MODELS: Final = frozenset({"all-team-models", "all-proxy-models", "no-default-models", "*"})
-"""Names that LiteLLM gives a meaning of its own (1.72 to 1.105)."""
+_MOST_OFFERED: Final = 8
 _HIDDEN: Final = "(sensitive)"
 """What is said in place of a model whose name came from the environment."""
 
@@ -166,22 +166,13 @@ def check_models(plan: Plan, served: Collection[str], mode: Literal["error", "wa
         return replace(plan, warnings=(*plan.warnings, *unserved.values(), *warnings))
     problems = [
         Problem(
-            f"{told.before}{_named(told.aliases)}{told.after}",
+            f"{told.before}{abridged(told.aliases, 3)}{told.after}",
             "correct the name, or add the model to the proxy; proxy.check_models: warn lets it pass",
             introduced[model][0] if len(introduced[model]) == 1 else None,
         )
         for model, told in unserved.items()
     ]
     return replace(plan, problems=(*plan.problems, *problems), warnings=(*plan.warnings, *warnings))
-
-
-def is_served(model: str, served: Collection[str]) -> bool:
-    """Whether LiteLLM would find the model: by name, access group, a wildcard of either side, or as a special name."""
-    if model in SPECIAL_MODELS or model in served:
-        return True
-    if any("*" in entry and fnmatchcase(model, entry) for entry in served):
-        return True
-    return "*" in model and any(fnmatchcase(entry, model) for entry in served)
 
 
 def models_of(key: DesiredKey) -> list[str]:
@@ -210,10 +201,6 @@ def _shown(key: DesiredKey, model: str) -> str:
 def _not_served(model: str, aliases: Sequence[Alias], served: Collection[str]) -> Caution:
     close = get_close_matches(model, served, n=3, cutoff=0.5) if model != _HIDDEN else []
     others = sorted(served)
-    shown = ", ".join(close or others[:8]) + (f" and {len(others) - 8} more" if not close and len(others) > 8 else "")
+    shown = abridged(close or others, _MOST_OFFERED)
     offer = f"Did you mean {shown}?" if close else f"It serves {shown}." if shown else "It serves no model at all."
     return Caution(f"the proxy does not serve the model {model}, which ", tuple(aliases), f" would be given. {offer}")
-
-
-def _named(aliases: Sequence[Alias]) -> str:
-    return ", ".join(aliases[:3]) + (f" and {len(aliases) - 3} more" if len(aliases) > 3 else "")

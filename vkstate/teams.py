@@ -16,12 +16,14 @@ from fnmatch import fnmatchcase
 from shlex import quote
 from typing import Final
 
+from vkstate.abridged import abridged
 from vkstate.attributes import ALL_MODELS, ALL_TEAM_MODELS, Json, Sealed, Sensitive, reveal
 from vkstate.keys import Alias, DesiredKey
+from vkstate.models import NO_MODEL
 from vkstate.plan import Action, Caution, Change, Plan, Problem
 
 _EVERY_MODEL: Final = frozenset({ALL_MODELS, "*"})
-_OF_ITSELF: Final = frozenset({ALL_TEAM_MODELS, "no-default-models"})
+_OF_ITSELF: Final = frozenset({ALL_TEAM_MODELS, NO_MODEL})
 """Names that mean no model which a team might lack."""
 _SHOWN: Final = 8
 _HIDDEN: Final = "(sensitive)"
@@ -210,4 +212,4 @@ def _is_hidden(key: DesiredKey) -> bool:
 
 
 def _named(keys: Sequence[DesiredKey]) -> str:
-    return ", ".join(key.alias for key in keys[:3]) + (f" and {len(keys) - 3} more" if len(keys) > 3 else "")
+    return abridged([key.alias for key in keys], 3)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.age_people import Person, person, ssh_person
-from vkstate.age import encrypted, opened
-from vkstate.state.identities import VARIABLE, Identities, IdentityUnusable
+from vkstate.age import IDENTITY_VARIABLE, encrypted, opened
+from vkstate.state.identities import Identities, IdentityUnusable
 
 NATIVE = ["age1whoever"]
 SSH = ["ssh-ed25519 AAAA"]
@@ -28,19 +28,19 @@ def ops() -> Person:
 def test_files_that_are_named(ops: Person, tmp_path: Path) -> None:
     friend, stranger = ssh_person(tmp_path), person()
     files = [ops.file(tmp_path / "ops"), friend.file(tmp_path / "friend")]
-    identities = Identities(files, {VARIABLE: stranger.secret.splitlines()[-1]})
+    identities = Identities(files, {IDENTITY_VARIABLE: stranger.secret.splitlines()[-1]})
     assert [opens(identities, one) for one in (ops, friend, stranger)] == [True, True, False]
 
 
 def test_the_variable_names_a_file(ops: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = ops.file(tmp_path / "ops")
-    assert opens(Identities((), {VARIABLE: str(path)}), ops)
+    assert opens(Identities((), {IDENTITY_VARIABLE: str(path)}), ops)
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert opens(Identities((), {VARIABLE: "~/ops"}), ops)
+    assert opens(Identities((), {IDENTITY_VARIABLE: "~/ops"}), ops)
 
 
 def test_the_variable_holds_the_identity_itself(ops: Person) -> None:
-    assert opens(Identities((), {VARIABLE: f" {ops.secret.splitlines()[-1]}\n"}), ops)
+    assert opens(Identities((), {IDENTITY_VARIABLE: f" {ops.secret.splitlines()[-1]}\n"}), ops)
 
 
 def test_a_pipe(ops: Person, tmp_path: Path) -> None:
@@ -115,8 +115,8 @@ def test_an_ssh_key_with_a_passphrase(tmp_path: Path) -> None:
 
 def test_a_variable_that_holds_half_an_identity_is_not_repeated(ops: Person) -> None:
     half = ops.secret.splitlines()[-1][:-5]
-    assert told(Identities((), {VARIABLE: half})) == (
-        f"The value of {VARIABLE} holds no identity: a line of it is not a whole AGE-SECRET-KEY-1….",
+    assert told(Identities((), {IDENTITY_VARIABLE: half})) == (
+        f"The value of {IDENTITY_VARIABLE} holds no identity: a line of it is not a whole AGE-SECRET-KEY-1….",
         MAKE,
     )
-    assert half not in repr(Identities((), {VARIABLE: half}))
+    assert half not in repr(Identities((), {IDENTITY_VARIABLE: half}))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from shlex import quote
 from typing import Final
 
-from vkstate.attributes import ALL_MODELS, ALL_TEAM_MODELS, Sealed, reveal, seal
+from vkstate.attributes import Sealed, reveal, seal
 from vkstate.cli.findings import Finding, warning, well, wrong
 from vkstate.cli.project import Project
 from vkstate.keys import Alias, KeyValue, Origin, RecordedKey, Status
@@ -16,13 +15,11 @@ from vkstate.litellm.capabilities import served_models
 from vkstate.litellm.client import Connection
 from vkstate.litellm.reception import Reception, Standing, access_groups, listed_models, receive
 from vkstate.litellm.teams import read_teams
-from vkstate.safety import is_served
+from vkstate.models import due_models, is_among, is_served, told_models
 from vkstate.schedule import ended_by
 from vkstate.teams import Team
 
 WHAT: Final = "key"
-_SPECIAL: Final = frozenset({ALL_MODELS, ALL_TEAM_MODELS})
-_NO_MODEL: Final = "no-default-models"
 _MOST_NAMED: Final = 8
 _HIDDEN: Final = "(sensitive)"
 
@@ -126,7 +123,7 @@ class _Trial:
             return self._untried(alias)
         reception = receive(self.connection, value)
         if reception.standing is Standing.WELCOME:
-            return self._compared(alias, reception.models - {_NO_MODEL})
+            return self._compared(alias, reception.models)
         return self._turned_away(alias, reception)
 
     def _untried(self, alias: Alias) -> Finding:
@@ -177,11 +174,10 @@ class _Trial:
             said = f"{alias} opens the proxy. Its models are sensitive, and were not declared so here: not compared."
             return warning(WHAT, said, f"vkstate plan --target {quote(alias)}")
         team = self.teams.get(_text(record.applied.get("team_id")) or "")
-        due = self._due(given, team)
-        if not given.models.isdisjoint(_SPECIAL & told):  # 1.90 lists the name in place of what it means
-            told = told - _SPECIAL | due
-        lacking = {model for model in due if not _is_among(model, told)}
-        beyond = {model for model in told if not _is_among(model, due)}
+        due = due_models(given.models, team.models if team else (), self.every, self.groups)
+        told = told_models(told, given.models, due)
+        lacking = {model for model in due if not is_among(model, told)}
+        beyond = {model for model in told if not is_among(model, due)}
         apply = f"vkstate plan --target {quote(alias)} shows what differs; apply mends it"
         if lacking or beyond:
             parts = [f"may not use {given.named(lacking)}, which it was given"] * bool(lacking)
@@ -194,22 +190,3 @@ class _Trial:
             said = f"{alias} is told that it may use {given.named(refused)}, which its team {team.name} has not."
             return wrong(WHAT, said, "give the team the model in LiteLLM, or take it from the key")
         return well(WHAT, f"{alias} opens the proxy, and may use {given.named(due)}.")
-
-    def _due(self, given: _Given, team: Team | None) -> frozenset[str]:
-        """The names that the proxy should list to the key."""
-        if ALL_MODELS in given.models:
-            return self.every
-        if not given.models or ALL_TEAM_MODELS in given.models:
-            limited = team is not None and team.models and ALL_MODELS not in team.models
-            return self._without_groups(team.models) if team is not None and limited else self.every
-        return self._without_groups(given.models - {_NO_MODEL})
-
-    def _without_groups(self, names: Iterable[str]) -> frozenset[str]:
-        return frozenset(model for name in names for model in self.groups.get(name, {name}))
-
-
-def _is_among(model: str, names: Collection[str]) -> bool:
-    """Whether a name is one of these, or matches one with ``*``, or is one that some of these match."""
-    if model in names or any("*" in name and fnmatchcase(model, name) for name in names):
-        return True
-    return "*" in model and any(fnmatchcase(name, model) for name in names)

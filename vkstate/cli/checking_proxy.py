@@ -17,7 +17,8 @@ from vkstate.litellm.capabilities import Health, health, is_licensed, probe, pro
 from vkstate.litellm.client import Connection
 from vkstate.litellm.convert import ENTERPRISE
 from vkstate.litellm.teams import read_teams
-from vkstate.safety import is_served, models_of
+from vkstate.models import is_served
+from vkstate.safety import models_of
 from vkstate.teams import beyond_team, missing_teams, team_of
 
 UNUSUAL_SKEW: Final = timedelta(seconds=30)

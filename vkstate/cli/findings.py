@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from vkstate.abridged import abridged
 from vkstate.errors import VkstateError
 from vkstate.keys import Alias
 
@@ -56,6 +57,4 @@ def failed(what: str, error: VkstateError) -> Finding:
 
 def named(names: Sequence[str]) -> str:
     """Names in a sentence: three of them, and how many more."""
-    return ", ".join(names[:_MOST_NAMED]) + (
-        f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-    )
+    return abridged(names, _MOST_NAMED)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from vkstate.abridged import abridged
 from vkstate.cli.project import Project
 from vkstate.cli.terminal import say
 from vkstate.keys import Token
@@ -19,8 +20,7 @@ def say_unknown(project: Project, unknown: Mapping[str, Token | None]) -> None:
     stored = store.tokens()
     missing = [alias for alias, token in unknown.items() if token is None or token not in stored]
     if missing:
-        named = ", ".join(missing[:_MOST_NAMED])
-        named += f" and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
+        named = abridged(missing, _MOST_NAMED)
         where = str(store.path) if store.encrypted else "the secret store of this machine"
         say(f"warning: {where} does not hold the value of {escaped(named)}.")
     if why := store.why_closed([token for token in unknown.values() if token is not None]):

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from vkstate.age import Recipient
+from vkstate.age import IDENTITY_VARIABLE, Recipient
 from vkstate.cli.elsewhere import from_here
 from vkstate.cli.shared import Shared
 from vkstate.cli.terminal import say
@@ -23,7 +23,7 @@ from vkstate.state.binding import check_binding
 from vkstate.state.directory import directory_of
 from vkstate.state.file import StateFile
 from vkstate.state.git import Standing, inspect, refuse_behind, refuse_missing, unanswered, warnings_of
-from vkstate.state.identities import VARIABLE, Identities
+from vkstate.state.identities import Identities
 from vkstate.state.lock import Holder, StateLock
 from vkstate.state.model import State
 from vkstate.state.plain_store import PlainStore
@@ -162,7 +162,7 @@ class Project:
     @property
     def hidden(self) -> frozenset[str]:
         """The environment variables that hold secrets: other programs do not see them."""
-        return self.config.environment | {VARIABLE}
+        return self.config.environment | {IDENTITY_VARIABLE}
 
     @contextmanager
     def locked(self, timeout: float, command: str) -> Iterator[None]:

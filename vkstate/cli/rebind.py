@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vkstate.cli.project import Project
-    from vkstate.keys import Alias, RecordedKey
+    from vkstate.keys import RecordedKey
     from vkstate.litellm.client import Connection
     from vkstate.state.model import State
 
@@ -107,8 +107,7 @@ def _existing(connection: Connection, state: State, url: str, parallelism: int) 
 
 
 def _named(records: Sequence[RecordedKey]) -> str:
+    from vkstate.abridged import abridged
     from vkstate.keys import natural_order
 
-    aliases: list[Alias] = sorted((record.alias for record in records), key=natural_order)
-    more = f" and {len(aliases) - _MOST_NAMED:,} more" if len(aliases) > _MOST_NAMED else ""
-    return ", ".join(aliases[:_MOST_NAMED]) + more
+    return abridged(sorted((record.alias for record in records), key=natural_order), _MOST_NAMED)

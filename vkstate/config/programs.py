@@ -7,13 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Final
 
+from vkstate.age import IDENTITY_VARIABLE
 from vkstate.config.places import redacted
 from vkstate.errors import VkstateError
 
 PATIENCE: Final = 30.0
 """Seconds that a program may take."""
-_IDENTITY: Final = "VKSTATE_AGE_IDENTITY"
-"""The variable that opens the key values (``vkstate.state.identities``): no business of other programs."""
 
 
 class MasterKeyUnreadable(VkstateError):
@@ -23,7 +22,8 @@ class MasterKeyUnreadable(VkstateError):
 
 
 def run_program(argv: Sequence[str], environ: Mapping[str, str], directory: Path) -> subprocess.CompletedProcess[str]:
-    """A program's end, whatever its exit code. What it printed may be the master key.
+    """A program's end, whatever its exit code. What it printed may be the master key. It does not get what opens the
+    key values.
 
     :raises MasterKeyUnreadable: it cannot be run, or does not end.
     """
@@ -37,7 +37,7 @@ def run_program(argv: Sequence[str], environ: Mapping[str, str], directory: Path
             errors="replace",
             timeout=PATIENCE,
             cwd=directory,
-            env={name: value for name, value in environ.items() if name != _IDENTITY},
+            env={name: value for name, value in environ.items() if name != IDENTITY_VARIABLE},
         )
     except FileNotFoundError:
         raise MasterKeyUnreadable(

@@ -11,16 +11,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Final
 
-from vkstate.age import NotDecryptable, Recipient, encrypted, opened
+from vkstate.abridged import abridged
+from vkstate.age import IDENTITY_VARIABLE, NotDecryptable, Recipient, encrypted, opened
 from vkstate.keys import Alias, KeyValue, Token, natural_order
 from vkstate.state.age_form import SealedValue, SealedValues, backup_of, damaged, foreign, parsed, text_of
 from vkstate.state.directory import prepare
 from vkstate.state.durable import durable_write, read_file, sweep_leftovers
-from vkstate.state.identities import VARIABLE, Identities
+from vkstate.state.identities import Identities
 
 _MOST_NAMED: Final = 3
 _PRIVATE: Final = 0o600
-_HOW: Final = f"--identity FILE, or {VARIABLE}"
+_HOW: Final = f"--identity FILE, or {IDENTITY_VARIABLE}"
 
 
 def secrets_path_of(state_path: Path) -> Path:
@@ -137,9 +138,8 @@ class AgeStore:
         if not any(self._identities.for_values(entry.recipients) for entry in closed):
             return f"{what} encrypted in {self.path}, and there is no identity to open them with: {_HOW}"
         aliases = sorted((entry.alias for entry in closed), key=natural_order)
-        more = f" and {len(aliases) - _MOST_NAMED:,} more" if len(aliases) > _MOST_NAMED else ""
         return (
-            f"No identity at hand opens the value of {', '.join(aliases[:_MOST_NAMED])}{more} in {self.path}. It takes "
+            f"No identity at hand opens the value of {abridged(aliases, _MOST_NAMED)} in {self.path}. It takes "
             f"one that belongs to {' or '.join(recipients)}: {_HOW}"
         )
 

@@ -11,11 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Final
 
-from vkstate.age import IDENTITY_PREFIX, Identity, NotAnIdentity, identities_in, is_ssh
+from vkstate.age import IDENTITY_PREFIX, IDENTITY_VARIABLE, Identity, NotAnIdentity, identities_in, is_ssh
 from vkstate.errors import VkstateError
-
-VARIABLE: Final = "VKSTATE_AGE_IDENTITY"
-"""The environment variable that names an identity file, or holds an ``AGE-SECRET-KEY-1…`` itself."""
 
 USUAL: Final = "~/.ssh/id_ed25519"
 """What is tried where no identity is named, and something is encrypted to an ssh key."""
@@ -43,14 +40,14 @@ class Identities:
     @property
     def are_named(self) -> bool:
         """Whether anybody said which identity to use."""
-        return bool(self.files or self.environ.get(VARIABLE))
+        return bool(self.files or self.environ.get(IDENTITY_VARIABLE))
 
     @property
     def files_in_use(self) -> tuple[Path, ...]:
         """The files that hold the identities, be they there or not: those that are named, or the usual ssh key."""
         if self.files:
             return tuple(self.files)
-        variable = self.environ.get(VARIABLE, "")
+        variable = self.environ.get(IDENTITY_VARIABLE, "")
         if _holds_identity(variable):
             return ()
         if variable:
@@ -79,9 +76,13 @@ class Identities:
         return self._usual
 
     def _read_named(self) -> list[Identity]:
-        variable = self.environ.get(VARIABLE, "")
+        variable = self.environ.get(IDENTITY_VARIABLE, "")
         if not self.files and _holds_identity(variable):
-            return list(_parsed(variable.encode(errors="surrogateescape"), f"The value of {VARIABLE}", VARIABLE))
+            return list(
+                _parsed(
+                    variable.encode(errors="surrogateescape"), f"The value of {IDENTITY_VARIABLE}", IDENTITY_VARIABLE
+                )
+            )
         paths = self.files or [_path_in(variable)]
         return [identity for path in paths for identity in _from_file(path)]
 
