@@ -6,10 +6,12 @@ import re
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from socketserver import BaseRequestHandler, ThreadingTCPServer
-from typing import Final
+from contextlib import AbstractContextManager, contextmanager, suppress
+from socketserver import BaseRequestHandler, BaseServer, ThreadingTCPServer
+from typing import Final, TypeVar
 from urllib.parse import urlsplit
+
+Server = TypeVar("Server", bound=BaseServer)
 
 _REQUEST: Final = re.compile(rb"(?:GET|POST|PUT|PATCH|DELETE) /\S* HTTP/1\.1\r\n")
 _CHUNK: Final = 1 << 16
@@ -73,13 +75,18 @@ def _pump(source: socket.socket, sink: socket.socket) -> None:
 
 
 @contextmanager
-def relayed(server: str) -> Iterator[Relay]:
-    """A relay before this server, as long as this is open."""
-    with Relay(server) as relay:
-        serving = threading.Thread(target=relay.serve_forever, kwargs={"poll_interval": 0.01})
-        serving.start()
+def serving(server: Server) -> Iterator[Server]:
+    """It serves as long as this is open."""
+    with server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
         try:
-            yield relay
+            yield server
         finally:
-            relay.shutdown()
-            serving.join()
+            server.shutdown()
+            thread.join()
+
+
+def relayed(server: str) -> AbstractContextManager[Relay]:
+    """A relay before this server, as long as this is open."""
+    return serving(Relay(server))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -24,3 +25,13 @@ def canonical_url(url: str) -> str:
         host = f"{host}:{port}"
     query = f"?{parts.query}" if parts.query else ""
     return f"{parts.scheme}://{host}{parts.path.rstrip('/')}{query}"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address surely leads to this machine itself."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

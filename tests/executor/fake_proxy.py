@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -47,6 +48,8 @@ class FakeProxy:
     """The tokens of every delete request."""
     created: list[CreateOrder] = field(default_factory=list)
     updated: list[UpdateOrder] = field(default_factory=list)
+    too_long: Callable[[float], bool] = lambda _: False
+    """Whether it is said now that to wait so long is too long."""
     threads: set[int] = field(default_factory=set)
     """The threads that sent writes."""
     _coming: list[tuple[int, CreateOrder]] = field(default_factory=list)
@@ -70,6 +73,12 @@ class FakeProxy:
 
     def now(self) -> datetime:
         return self.time
+
+    @contextmanager
+    def left_when(self, too_long: Callable[[float], bool]) -> Iterator[None]:
+        before, self.too_long = self.too_long, too_long
+        yield
+        self.too_long = before
 
     def create(self, order: CreateOrder) -> KeyValue | None:
         with self._lock:

@@ -8,6 +8,7 @@ import pytest
 import responses
 
 from tests.litellm.fake import MASTER_KEY, URL, FakeLiteLLM
+from tests.litellm.hasty import hasty
 from vkstate.litellm.client import Connection
 
 
@@ -28,7 +29,7 @@ def pauses() -> list[float]:
 @pytest.fixture
 def connection(pauses: list[float]) -> Iterator[Connection]:
     """A connection to the url where answers are set by ``responses``; it never really waits."""
-    with Connection(URL, MASTER_KEY, sleep=pauses.append) as made:
+    with Connection(URL, MASTER_KEY, gate=hasty(pauses)) as made:
         yield made
 
 

@@ -9,7 +9,7 @@ import requests
 import responses
 from requests.adapters import BaseAdapter
 
-from tests.litellm.fake import MASTER_KEY
+from tests.litellm.fake import MASTER_KEY, URL
 from vkstate.litellm.client import Connection
 from vkstate.litellm.transport import BearerAuth
 
@@ -70,6 +70,7 @@ class Counting:
     """A watch that counts."""
 
     def __init__(self) -> None:
+        self.slowed = 0
         self.expected: list[int] = []
         self.answered: list[None] = []
 
@@ -78,6 +79,9 @@ class Counting:
 
     def request_answered(self) -> None:
         self.answered.append(None)
+
+    def slowed_down(self) -> None:
+        self.slowed += 1
 
 
 @pytest.mark.parametrize("parallelism", [1, 8])
@@ -95,3 +99,14 @@ def test_a_watch_is_told_of_work_of_several_pieces(parallelism: int) -> None:
             assert len(watch.answered) == 12, "what failed is not answered"
         made.each(str, range(5), parallelism)
     assert len(watch.answered) == 12, "nobody watches any more"
+
+
+def test_a_watch_is_told_that_the_proxy_asks_to_come_later(
+    connection: Connection, answers: responses.RequestsMock
+) -> None:
+    watch = Counting()
+    for status in (429, 503, 200):
+        answers.add("GET", f"{URL}/key/list", json={}, status=status)
+    with connection.watched_by(watch):
+        connection.get("/key/list")
+    assert watch.slowed == 2

@@ -86,6 +86,6 @@ def test_retry_after(text: str, pause: float | None) -> None:
 
 def test_the_backoff_grows_to_a_limit() -> None:
     for attempt, limit in enumerate([0.5, 1, 2, 4, 8, 8, 8]):
-        pauses = [backoff(attempt) for _ in range(200)]
+        pauses = [backoff(attempt, 0.5) for _ in range(200)]
         assert 0 <= min(pauses) <= max(pauses) <= limit
         assert max(pauses) > limit / 2

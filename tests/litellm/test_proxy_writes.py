@@ -11,6 +11,7 @@ import responses
 from responses import matchers
 
 from tests.litellm.fake import STAMP, URL, FakeLiteLLM, body_of, row, token_of, value_of
+from tests.litellm.hasty import hasty
 from tests.litellm.scripted import answer, hang, reset, serving
 from vkstate.attributes import Json
 from vkstate.errors import VkstateError
@@ -22,6 +23,7 @@ from vkstate.executor.ports import (
     Proxy,
     Refused,
     Sought,
+    TurnedAway,
     UpdateOrder,
 )
 from vkstate.expiry import Lasting, Never, Until
@@ -89,8 +91,7 @@ class TestCreate:
             (500, "Something is wrong: Organization doesn't exist in db.", None, AnswerLost),
             (404, "{'error': 'Project not found, project_id=nope'}", None, Refused),
             (502, "bad gateway", None, AnswerLost),
-            (503, "later", None, AnswerLost),
-            (429, "slow down", None, AnswerLost),
+            (503, "later", None, TurnedAway),
             (408, "took too long", None, AnswerLost),
             (409, "conflict", None, AnswerLost),
             (500, "{'error': 'DB not connected'}", None, AnswerLost),
@@ -134,13 +135,13 @@ class TestCreate:
     def test_a_reset_and_a_timeout_are_answers_lost_and_nothing_is_sent_again(self, pauses: list[float]) -> None:
         with (
             serving(reset, hang) as script,
-            Connection(script.url, "sk-x", sleep=pauses.append, timeout=0.3) as connection,
+            Connection(script.url, "sk-x", gate=hasty(pauses), timeout=0.3) as connection,
         ):
             for _ in range(2):
                 with pytest.raises(AnswerLost):
                     LiteLLMProxy(connection).create(ORDER)
             assert len(script.seen) == 2
-        with Connection(script.url, "sk-x", sleep=pauses.append) as connection, pytest.raises(Unreachable):
+        with Connection(script.url, "sk-x", gate=hasty(pauses)) as connection, pytest.raises(Unreachable):
             LiteLLMProxy(connection).create(ORDER)
         assert pauses == []
 
@@ -290,7 +291,7 @@ class TestUpdate:
         until = datetime.now(UTC) + timedelta(seconds=100)
         with (
             serving(hang, answer(200, row("ws-user1"))) as script,
-            Connection(script.url, "sk-x", sleep=pauses.append, timeout=1.1) as connection,
+            Connection(script.url, "sk-x", gate=hasty(pauses), timeout=1.1) as connection,
         ):
             LiteLLMProxy(connection).update(UpdateOrder(SOUGHT, STAMP, {}, frozenset(), Until(until)))
         first, second = (int(json.loads(seen.body)["duration"].removesuffix("s")) for seen in script.seen)
@@ -300,7 +301,7 @@ class TestUpdate:
     def test_repeating_that_does_not_help_is_an_answer_lost(self, pauses: list[float]) -> None:
         with (
             serving(*[reset] * 3) as script,
-            Connection(script.url, "sk-x", sleep=pauses.append, retries=1) as connection,
+            Connection(script.url, "sk-x", gate=hasty(pauses), retries=1) as connection,
             pytest.raises(AnswerLost),
         ):
             LiteLLMProxy(connection).update(UpdateOrder(SOUGHT, STAMP, {}, frozenset(), Lasting(60)))
@@ -331,7 +332,7 @@ class TestDelete:
     def test_it_is_repeated_after_a_reset_and_may_take_a_minute(self, pauses: list[float]) -> None:
         with (
             serving(*[reset] * 9) as script,
-            Connection(script.url, "sk-x", sleep=pauses.append, retries=2) as connection,
+            Connection(script.url, "sk-x", gate=hasty(pauses), retries=2) as connection,
             pytest.raises(AnswerLost),
         ):
             LiteLLMProxy(connection).delete([token_of("a")])

@@ -11,6 +11,7 @@ import pytest
 import responses
 
 from tests.litellm.fake import MASTER_KEY, STAMP, URL, value_of
+from tests.litellm.hasty import hasty
 from tests.litellm.scripted import answer, reset, serving
 from vkstate.attributes import Json
 from vkstate.errors import VkstateError
@@ -117,7 +118,7 @@ def test_no_error_repeats_a_secret_that_the_proxy_echoes(
 ) -> None:
     answers.assert_all_requests_are_fired = False
     rows: Json = {"info": [{"metadata": {}}]}
-    with Connection(URL, MASTER_KEY, retries=0, headers={"x-gateway": GATEWAY}, sleep=lambda _: None) as connection:
+    with Connection(URL, MASTER_KEY, retries=0, headers={"x-gateway": GATEWAY}, gate=hasty([])) as connection:
         proxy = LiteLLMProxy(connection)
         calls: dict[str, tuple[str, Callable[[], object]]] = {
             "create": ("/key/generate", lambda: proxy.create(ORDER)),
@@ -143,7 +144,7 @@ def test_no_error_repeats_a_secret_that_the_proxy_echoes(
 
 def test_no_error_of_the_wire_and_no_repr_holds_a_secret(pauses: list[float]) -> None:
     with serving(*[reset] * 9) as script:
-        connection = Connection(script.url, MASTER_KEY, headers={"x-gateway": GATEWAY}, sleep=pauses.append)
+        connection = Connection(script.url, MASTER_KEY, headers={"x-gateway": GATEWAY}, gate=hasty(pauses))
         proxy = LiteLLMProxy(connection)
         with connection, pytest.raises(VkstateError) as caught:
             proxy.create(ORDER)
@@ -163,7 +164,7 @@ def test_a_master_key_that_cannot_be_sent_is_refused_without_showing_it(master_k
 def test_a_header_that_cannot_be_sent_is_not_shown(pauses: list[float]) -> None:
     with (
         serving(answer(200, {})) as script,
-        Connection(script.url, MASTER_KEY, headers={"x-gateway": f"{GATEWAY}\r\nx: y"}, sleep=pauses.append) as made,
+        Connection(script.url, MASTER_KEY, headers={"x-gateway": f"{GATEWAY}\r\nx: y"}, gate=hasty(pauses)) as made,
         pytest.raises(VkstateError) as caught,
     ):
         made.get("/key/list")
@@ -184,7 +185,7 @@ def test_what_came_from_the_environment_is_masked_in_the_words_of_a_refusal(
         answers.add("POST", f"{URL}{path}", json={"error": {"message": message}}, status=status)
     answers.add("GET", f"{URL}/health/readiness", json={"db": "connected"})
     said = []
-    with Connection(URL, MASTER_KEY, retries=0, sleep=lambda _: None) as connection:
+    with Connection(URL, MASTER_KEY, retries=0, gate=hasty([])) as connection:
         proxy = LiteLLMProxy(connection)
         writes: tuple[Callable[[], object], ...] = (lambda: proxy.create(order), lambda: proxy.update(update))
         for write in writes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from datetime import UTC, datetime, timedelta
@@ -12,15 +13,17 @@ import pytest
 
 import vkstate
 from tests.litellm.fake import MASTER_KEY
+from tests.litellm.hasty import hasty
 from tests.litellm.scripted import Scripted, answer, hang, raw, reset, serving, trickle
 from vkstate.errors import VkstateError
+from vkstate.executor.ports import NotSent
 from vkstate.litellm.client import Connection
-from vkstate.litellm.errors import NoAnswer, Redirected, ServerFault, TlsFailed, Unreachable
+from vkstate.litellm.errors import NoAnswer, Redirected, ServerFault, TlsFailed, TooBusy, Unreachable
 from vkstate.litellm.transport import Answer
 
 
 def _connection(script: Scripted, pauses: list[float], retries: int = 3, timeout: float = 5.0) -> Connection:
-    return Connection(script.url, MASTER_KEY, sleep=pauses.append, retries=retries, timeout=timeout)
+    return Connection(script.url, MASTER_KEY, gate=hasty(pauses), retries=retries, timeout=timeout)
 
 
 def test_one_connection_serves_many_requests(pauses: list[float]) -> None:
@@ -33,7 +36,7 @@ def test_one_connection_serves_many_requests(pauses: list[float]) -> None:
 def test_every_request_says_who_asks(pauses: list[float]) -> None:
     with (
         serving(answer(200, {}), answer(200, {})) as script,
-        Connection(script.url, MASTER_KEY, headers={"x-gateway": "one"}, sleep=pauses.append) as made,
+        Connection(script.url, MASTER_KEY, headers={"x-gateway": "one"}, gate=hasty(pauses)) as made,
     ):
         made.get("/key/list", {"key_alias": "a b&c"})
         made.post("/key/delete", {"keys": ["é"]}, repeat=True)
@@ -63,7 +66,7 @@ def test_a_refused_connection_is_unreachable_at_once(pauses: list[float]) -> Non
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with (
-        Connection(f"http://127.0.0.1:{port}", MASTER_KEY, sleep=pauses.append) as made,
+        Connection(f"http://127.0.0.1:{port}", MASTER_KEY, gate=hasty(pauses)) as made,
         pytest.raises(Unreachable) as caught,
     ):
         made.get("/key/list")
@@ -85,7 +88,7 @@ def test_a_proxy_that_has_answered_before_is_waited_for(pauses: list[float]) -> 
 
 def test_an_unknown_host_is_unreachable(pauses: list[float]) -> None:
     with (
-        Connection("http://no-such-host.invalid", MASTER_KEY, sleep=pauses.append) as made,
+        Connection("http://no-such-host.invalid", MASTER_KEY, gate=hasty(pauses)) as made,
         pytest.raises(Unreachable) as caught,
     ):
         made.get("/key/list")
@@ -97,7 +100,7 @@ def test_a_dead_http_proxy_of_the_environment_is_named(monkeypatch: pytest.Monke
         port = free.getsockname()[1]
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{port}")
     with (
-        Connection("http://litellm.example.com", MASTER_KEY, sleep=pauses.append) as made,
+        Connection("http://litellm.example.com", MASTER_KEY, gate=hasty(pauses)) as made,
         pytest.raises(Unreachable) as caught,
     ):
         made.get("/key/list")
@@ -109,7 +112,7 @@ def test_a_request_goes_through_the_http_proxy_of_the_environment(
 ) -> None:
     with serving(answer(200, {})) as script:
         monkeypatch.setenv("HTTP_PROXY", script.url)
-        with Connection("http://litellm.example.com", MASTER_KEY, sleep=pauses.append) as made:
+        with Connection("http://litellm.example.com", MASTER_KEY, gate=hasty(pauses)) as made:
             made.get("/key/list")
     assert script.seen[0].line == "GET http://litellm.example.com/key/list HTTP/1.1"
 
@@ -126,7 +129,7 @@ def test_plain_http_where_tls_is_expected(pauses: list[float]) -> None:
         thread = threading.Thread(target=answer_plainly)
         thread.start()
         url = f"https://127.0.0.1:{listener.getsockname()[1]}"
-        with Connection(url, MASTER_KEY, sleep=pauses.append) as made, pytest.raises(TlsFailed) as caught:
+        with Connection(url, MASTER_KEY, gate=hasty(pauses)) as made, pytest.raises(TlsFailed) as caught:
             made.get("/key/list")
         thread.join(5)
     assert caught.value.detail == (
@@ -137,7 +140,7 @@ def test_plain_http_where_tls_is_expected(pauses: list[float]) -> None:
 
 def test_a_file_of_certificates_that_is_not_there(pauses: list[float], tmp_path: Path) -> None:
     with (
-        Connection("https://127.0.0.1:9", MASTER_KEY, sleep=pauses.append, verify=str(tmp_path / "ca.pem")) as made,
+        Connection("https://127.0.0.1:9", MASTER_KEY, gate=hasty(pauses), verify=str(tmp_path / "ca.pem")) as made,
         pytest.raises(TlsFailed) as caught,
     ):
         made.get("/key/list")
@@ -240,14 +243,95 @@ def test_later_is_repeated_with_a_growing_pause(status: int, pauses: list[float]
     assert all(0 <= pause <= 0.5 * 2**attempt for attempt, pause in enumerate(pauses))
 
 
-def test_later_for_good_is_a_fault_of_the_server(pauses: list[float]) -> None:
+def test_too_many_requests_for_good_is_waited_for_as_long_as_patience_lasts(pauses: list[float]) -> None:
     with (
-        serving(*[answer(429, {"detail": "slow down"})] * 3) as script,
+        serving(*[answer(429, {"detail": "slow down"}, {"Retry-After": "20"})] * 5) as script,
+        _connection(script, pauses, retries=1) as made,
+        pytest.raises(TooBusy) as caught,
+    ):
+        made.get("/key/list")
+    assert len(script.seen) == 5, "four pauses of 20 s fit into 90 s"
+    assert re.fullmatch(
+        rf"GET {script.url}/key/list: the proxy has let nothing through for 8[0-4] s; it answered 429, and asked to be "
+        r"left alone for 20 s\.",
+        caught.value.detail,
+    )
+    assert 80 <= sum(pauses) <= 84
+
+
+def test_what_was_turned_away_by_a_429_was_not_carried_out_and_is_sent_again(pauses: list[float]) -> None:
+    with serving(*[answer(429, {})] * 9, answer(200, {})) as script, _connection(script, pauses, retries=1) as made:
+        assert made.post("/key/generate", {}, repeat=False).status == 200
+    assert len(script.seen) == 10
+
+
+def test_what_must_not_be_repeated_is_not_after_a_503(pauses: list[float]) -> None:
+    with serving(answer(503, {}), answer(200, {})) as script, _connection(script, pauses) as made:
+        assert made.exchange("POST", "/key/generate", body={}, repeat=False).status == 503
+        assert pauses == []
+        made.get("/key/list")
+    assert len(pauses) == 1, "the next one waits in its place"
+
+
+def test_a_proxy_that_answered_once_is_waited_for_while_it_is_away(pauses: list[float]) -> None:
+    turns = [answer(200, {}), *[answer(503, {})] * 9, answer(200, {})]
+    with serving(*turns) as script, _connection(script, pauses, retries=1) as made:
+        made.get("/key/list")
+        made.get("/key/list")
+    assert (len(script.seen), len(pauses)) == (11, 9)
+
+
+def test_a_proxy_that_never_answered_is_not_waited_for_while_it_is_away(pauses: list[float]) -> None:
+    with (
+        serving(*[answer(503, {"detail": "starting"})] * 3, answer(200, {"status": "healthy"})) as script,
         _connection(script, pauses, retries=2) as made,
         pytest.raises(ServerFault) as caught,
     ):
         made.get("/key/list")
-    assert caught.value.detail == (f"GET {script.url}/key/list: too many requests. LiteLLM said (429): slow down.")
+    assert caught.value.detail == f"GET {script.url}/key/list: LiteLLM said (503): starting."
+    assert [one.line.split()[1] for one in script.seen] == ["/key/list"] * 3 + ["/health/readiness"]
+
+
+def test_nothing_is_repeated_where_that_is_not_wanted(pauses: list[float]) -> None:
+    with serving(answer(429, {}), answer(503, {})) as script, _connection(script, pauses, retries=0) as made:
+        assert [made.exchange("GET", "/key/list").status for _ in range(2)] == [429, 503]
+    assert len(script.seen) == 2
+
+
+def test_a_budget_that_is_spent_is_not_waited_for(pauses: list[float]) -> None:
+    spent = answer(429, {"error": {"message": "Budget has been exceeded!", "type": "budget_exceeded"}})
+    with serving(spent) as script, _connection(script, pauses) as made:
+        assert made.exchange("GET", "/v1/models").status == 429
+    assert (len(script.seen), pauses) == (1, [])
+
+
+def test_later_said_to_another_key_holds_nobody_up(pauses: list[float]) -> None:
+    told = answer(429, {}, {"Retry-After": "60"})
+    with serving(told, answer(200, {})) as script, _connection(script, pauses, retries=0) as made:
+        assert made.exchange("GET", "/v1/models", bearer="sk-another").status == 429
+        made.get("/key/list")
+    assert (len(script.seen), pauses) == (2, [])
+
+
+def test_waiting_for_the_proxy_does_not_count_as_time_of_the_request(pauses: list[float]) -> None:
+    turns = [*[answer(503, {}, {"Retry-After": "40"}), answer(200, {})] * 2, answer(503, {}, {"Retry-After": "40"})]
+    with serving(answer(200, {}), *turns, reset, reset, answer(200, {})) as script:
+        made = Connection(script.url, MASTER_KEY, timeout=1.0, gate=hasty(pauses, patience=50))
+        with made:
+            for _ in range(4):
+                made.get("/key/list")
+    assert len(script.seen) == 9
+    assert sum(pauses) >= 120
+
+
+def test_a_request_that_waits_is_given_up_when_waiting_is_too_long(pauses: list[float]) -> None:
+    with serving(answer(429, {}, {"Retry-After": "5"}), answer(503, {})) as script, _connection(script, pauses) as made:
+        with made.left_when(lambda seconds: seconds > 0), pytest.raises(NotSent):
+            made.post("/key/update", {}, repeat=True)
+        pauses.append(6.0)
+        with made.left_when(lambda seconds: seconds > 0):
+            assert made.exchange("POST", "/key/update", body={}).status == 503, "that one may have been carried out"
+    assert len(script.seen) == 2
 
 
 def test_retry_after_in_seconds_is_kept_to(pauses: list[float]) -> None:
@@ -256,7 +340,8 @@ def test_retry_after_in_seconds_is_kept_to(pauses: list[float]) -> None:
         _connection(script, pauses) as made,
     ):
         made.get("/key/list")
-    assert pauses == [3.0]
+    assert len(pauses) == 1
+    assert 2.9 <= pauses[0] <= 3.3
 
 
 def test_retry_after_as_a_date_counts_on_the_servers_clock(pauses: list[float]) -> None:
@@ -269,18 +354,21 @@ def test_retry_after_as_a_date_counts_on_the_servers_clock(pauses: list[float]) 
     ):
         made.get("/key/list")
     assert len(pauses) == 1
-    assert 5 <= pauses[0] <= 8
+    assert 5 <= pauses[0] <= 8.8
 
 
-def test_retry_after_beyond_the_deadline_ends_the_call(pauses: list[float]) -> None:
+def test_retry_after_beyond_all_patience_ends_the_call(pauses: list[float]) -> None:
     with (
         serving(answer(429, {}, {"Retry-After": "3600"})) as script,
         _connection(script, pauses) as made,
-        pytest.raises(ServerFault) as caught,
     ):
-        made.get("/key/list")
-    assert caught.value.detail == (f"GET {script.url}/key/list: answered 429, and asked to be left alone for 3600 s.")
-    assert pauses == []
+        for path in ("/key/list", "/v1/models"):
+            with pytest.raises(TooBusy) as caught:
+                made.get(path)
+            assert caught.value.detail == (
+                f"GET {script.url}{path}: the proxy answered 429, and asked to be left alone for 3600 s."
+            )
+    assert (len(script.seen), pauses) == (1, [])
 
 
 def test_no_two_threads_share_a_session_and_all_are_closed(pauses: list[float]) -> None:
@@ -320,7 +408,7 @@ def test_the_log_is_told_of_every_request_and_never_a_body(pauses: list[float]) 
     said: list[tuple[str, str, int | None]] = []
     with (
         serving(reset, answer(200, {})) as script,
-        Connection(script.url, MASTER_KEY, sleep=pauses.append, log=lambda *told: said.append(told[:3])) as made,
+        Connection(script.url, MASTER_KEY, gate=hasty(pauses), log=lambda *told: said.append(told[:3])) as made,
     ):
         made.get("/key/list", {"key_alias": "x"})
     assert said == [("GET", "/key/list", None), ("GET", "/key/list", 200)]

@@ -144,7 +144,7 @@ class Session:
         right = {
             alias: held.get(record.get("token", ""))
             for alias, record in before.records.items()
-            if "retired" not in record
+            if "retired" not in record and record["status"] != "gone"
         }
         self.fail([] if handed == right else [f"it hands out {handed}, and should {right}"], ran)
 

@@ -218,7 +218,8 @@ class Stand:
         with ExitStack() as stack:
             for target, stand_in in (
                 ("vkstate.sandbox.adapter.SandboxAdapter", gate),
-                ("vkstate.litellm.client.backoff", lambda _: 0.0),
+                ("vkstate.litellm.retry.backoff", lambda *_: 0.0),
+                ("vkstate.litellm.pressure.backoff", lambda *_: 0.0),
                 ("vkstate.executor.creation._FIRST_PAUSE", 0.0),
                 ("vkstate.cli.app.app", _COMMAND),
                 ("os.fsync", lambda _: None),

@@ -56,6 +56,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch, timeout: float) -> None:
     :param timeout: seconds for which it waits where the config's own timeout does not count.
     """
     monkeypatch.setattr("vkstate.litellm.retry._FIRST", 0.02)
+    monkeypatch.setattr("vkstate.litellm.pressure._FIRST", 0.02)
     monkeypatch.setattr("vkstate.executor.creation._FIRST_PAUSE", 0.02)
     monkeypatch.setattr("vkstate.litellm.proxy._DELETE_TIMEOUT", timeout)
 
@@ -69,7 +70,7 @@ def weathered(scene: Scene, stage: Stage, gateway: Gateway, guard: Guard, seed: 
     workspace = stage.workspace
     before = expected(guard, scene.arguments)
     patient = (workspace.path / "vkstate.yaml").read_text(encoding="utf-8")
-    workspace.configure(patient.replace("timeout: 30s", f"timeout: {timeout:.0f}s, retries: 2"))
+    workspace.configure(patient.replace("timeout: 30s", f"timeout: {max(timeout, 1):.0f}s, retries: 2"))
     reads = not any(change["needs_request"] for change in before.changes.values())
     gateway.rule = weather = Weather(seed, timeout, reads=reads)
     ran = workspace.run(*scene.arguments, "--json")

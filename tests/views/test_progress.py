@@ -287,3 +287,35 @@ def test_only_a_bar_imports_rich() -> None:
     )
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert ran.stdout == "[]\n"
+
+
+def test_that_the_proxy_asks_to_slow_down_is_said_at_once_and_once() -> None:
+    clock, stream = Clock(), io.StringIO()
+    lines = Lines(stream, clock=clock)
+    watch: Watch = lines
+    lines.started(3)
+    for _ in range(3):
+        watch.slowed_down()
+        clock.seconds += 1
+        lines.finished(DONE)
+    lines.ended()
+    assert stream.getvalue().splitlines() == [
+        "3 changes to make",
+        "0 of 3, slower, as the proxy asks",
+        "1 of 3, slower, as the proxy asks, 0.3 a second, 6 s left",
+    ]
+
+    stream = io.StringIO()
+    bar = Bar(stream, clock=clock, width=80, colour=False)
+    bar.started(3)
+    bar.slowed_down()
+    bar.ended()
+    assert drawn(stream.getvalue())[-1].endswith("0/3 slower, as the proxy asks")
+
+
+def test_a_plan_that_waits_for_its_first_answer_says_so() -> None:
+    clock, stream = Clock(), io.StringIO()
+    lines = Lines(stream, clock=clock)
+    lines.slowed_down()
+    lines.ended()
+    assert stream.getvalue() == "reading, slower, as the proxy asks\n"

@@ -16,13 +16,23 @@ from vkstate.executor.creation import Answered, create_once
 from vkstate.executor.ledger import Ledger
 from vkstate.executor.orders import create_order, parked_record, pending_record
 from vkstate.executor.pool import Effect, Pool, Task
-from vkstate.executor.ports import AnswerLost, ClientValuesRefused, CreateOrder, Journal, Proxy, Refused, Sought
+from vkstate.executor.ports import (
+    AnswerLost,
+    ClientValuesRefused,
+    CreateOrder,
+    Journal,
+    NotSent,
+    Proxy,
+    Refused,
+    Sought,
+)
 from vkstate.executor.readback import Readback
 from vkstate.executor.replacements import Replacements
 from vkstate.executor.stop import Stop
 from vkstate.keys import Alias, DesiredKey, KeyValue, LiveKey, RecordedKey, Status
 from vkstate.plan import Action, Change
 
+_AGAIN: Final = "run vkstate apply again: it settles what is pending"
 _CLOCK_SLACK: Final = timedelta(seconds=5)
 _SENDS: Final = 2
 """How often a create is sent that is answered and is not there."""
@@ -113,7 +123,12 @@ class Creates:
         def work() -> Effect:
             if first:
                 first(change)
-            answered = create_once(self._proxy, self._orders[alias], self._stop)
+            try:
+                answered = create_once(self._proxy, self._orders[alias], self._stop)
+            except NotSent as error:
+                if first is None:
+                    raise
+                raise AnswerLost(f"The key whose value nobody has is deleted. {error.detail}", hint=_AGAIN) from error
             return lambda: self._note(answered)
 
         def skipped(why: str) -> None:
@@ -270,7 +285,7 @@ def _desired(change: Change) -> DesiredKey:
 def _unseen(alias: Alias) -> VkstateError:
     return AnswerLost(
         f"The proxy answered that it created {alias}, but the key cannot be read back. It is recorded as pending.",
-        hint="run vkstate apply again: it settles what is pending",
+        hint=_AGAIN,
     )
 
 
@@ -278,5 +293,5 @@ def _unread(alias: Alias, error: VkstateError) -> VkstateError:
     return AnswerLost(
         f"The proxy answered that it created {alias}, but the key could not be read back: {error.detail} It is "
         "recorded as pending.",
-        hint="run vkstate apply again: it settles what is pending",
+        hint=_AGAIN,
     )

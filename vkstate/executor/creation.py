@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from vkstate.executor.ports import AliasTaken, AnswerLost, CreateOrder, Proxy, Refused, Sought
+from vkstate.executor.ports import AliasTaken, AnswerLost, CreateOrder, NotSent, Proxy, Refused, Sought, TurnedAway
 from vkstate.executor.stop import Stop
 from vkstate.keys import KeyValue
 
@@ -34,16 +34,17 @@ def create_once(proxy: Proxy, order: CreateOrder, stop: Stop) -> Answered:
 
     :raises Refused: it was not created; the words are the proxy's, or say whose the alias is.
     :raises AnswerLost: after several attempts it is not there, but one of them may still arrive.
+    :raises NotSent: nothing was sent before the stop.
     :raises VkstateError: the proxy cannot be worked with at all.
     """
-    lost: AnswerLost | None = None
+    sending = _Sending(proxy, order)
     for attempt in range(ATTEMPTS):
         if attempt and stop.wait(_FIRST_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1.0)):  # noqa: S311 - jitter
             break
         try:
-            made = proxy.create(order)
+            made = sending.send()
         except AnswerLost as error:
-            lost = error
+            sending.lost = error
             with _settling(order):
                 if settled := _settle(proxy, order):
                     return settled
@@ -54,16 +55,39 @@ def create_once(proxy: Proxy, order: CreateOrder, stop: Stop) -> Answered:
                     return settled
                 taken = None if _remove_valueless(proxy, order) else _whose(proxy, order, error)
             if taken:
-                raise (_still_lost(lost, taken) if lost else taken) from error
-            lost = AnswerLost(f"An earlier answer to the create of {order.alias} was lost.")
+                raise (_still_lost(sending.lost, taken) if sending.lost else taken) from error
+            sending.lost = AnswerLost(f"An earlier answer to the create of {order.alias} was lost.")
         except Refused as error:
-            if lost is None:
+            if sending.lost is None:
                 raise
-            raise _still_lost(lost, error) from error
+            raise _still_lost(sending.lost, error) from error
         else:
             return Answered(order, made or _own(order))
-    assert lost is not None  # noqa: S101 - every attempt that goes on has lost its answer
-    raise lost
+    assert sending.lost is not None  # noqa: S101 - every attempt that goes on has lost its answer
+    raise sending.lost
+
+
+@dataclass
+class _Sending:
+    """A create as it is sent. ``lost`` is the last sign that it may have been carried out, and nobody was told."""
+
+    proxy: Proxy
+    order: CreateOrder
+    lost: AnswerLost | None = None
+
+    def send(self) -> KeyValue | None:
+        """Send it until the proxy lets it through. Had it been carried out although the proxy asked to come later, its
+        alias would be taken, by this very key.
+        """
+        while True:
+            try:
+                return self.proxy.create(self.order)
+            except TurnedAway as error:
+                self.lost = error
+            except NotSent:
+                if self.lost is None:
+                    raise
+                raise self.lost from None
 
 
 def _still_lost(lost: AnswerLost, error: Refused) -> AnswerLost:
@@ -73,10 +97,10 @@ def _still_lost(lost: AnswerLost, error: Refused) -> AnswerLost:
 
 @contextmanager
 def _settling(order: CreateOrder) -> Iterator[None]:
-    """A refusal to read or to delete says nothing about the create: its key may exist."""
+    """A refusal to read or to delete says nothing about the create, nor does a stop before it: its key may exist."""
     try:
         yield
-    except Refused as error:
+    except (Refused, NotSent) as error:
         detail = f"The proxy does not let it be known whether {order.alias} was created: {error.detail}"
         raise AnswerLost(detail, hint=error.hint) from error
 

@@ -14,12 +14,14 @@ from vkstate.errors import VkstateError
 from vkstate.executor.ledger import Ledger
 from vkstate.executor.orders import closing_line
 from vkstate.executor.pool import Effect, Pool, Task
-from vkstate.executor.ports import AnswerLost, ClosingLine, Journal, Proxy, Refused, Sought
+from vkstate.executor.ports import AnswerLost, ClosingLine, Journal, NotSent, Proxy, Refused, Sought
 from vkstate.keys import Alias, LiveKey, Token
 from vkstate.plan import Change
 
 BATCH: Final = 100
 """Keys a request: LiteLLM 1.105 takes 6 ms a key and gives up on 5,000 after ten seconds, having deleted none."""
+
+_AGAIN: Final = "run the same command again: what is gone is then dropped from the state"
 
 _LAG: Final = "Where the proxy runs several workers without Redis, the others may accept a deleted key for up to 60 s."
 """LiteLLM's per-process cache of keys, ``user_api_key_cache_ttl`` (59 s seen on 1.72 and 1.105 with two workers)."""
@@ -143,9 +145,15 @@ class Deletes:
         sought = _sought(change)
         with suppress(AnswerLost):
             self._proxy.delete([sought.token])
-        if self._proxy.find([sought]):
+        if self._is_there(sought):
             raise Refused(f"LiteLLM answered that it deleted {change.alias}, and the key is still there.")
         self._gone.append(sought.token)
+
+    def _is_there(self, sought: Sought) -> bool:
+        try:
+            return bool(self._proxy.find([sought]))
+        except NotSent as error:
+            raise AnswerLost(f"The delete of {sought.alias} was sent, and not verified.", hint=_AGAIN) from error
 
     def _batch(self, changes: tuple[Change, ...]) -> Task:
         tokens = [_sought(change).token for change in changes]
@@ -215,5 +223,5 @@ def _sought(change: Change) -> Sought:
 def _unverified(change: Change, error: VkstateError) -> VkstateError:
     return AnswerLost(
         f"The delete of {change.alias} was sent, and could not be verified: {error.detail}",
-        hint="run the same command again: what is gone is then dropped from the state",
+        hint=_AGAIN,
     )

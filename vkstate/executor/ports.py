@@ -5,7 +5,8 @@ The proxy (``vkstate.litellm``) and the journal (``vkstate.state``) implement th
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar, Protocol
@@ -20,6 +21,20 @@ class AnswerLost(VkstateError):
     """A write was sent and no believable answer came: it may have been carried out, or may be still."""
 
     summary: ClassVar[str] = "the proxy's answer was lost"
+
+
+class TurnedAway(AnswerLost):
+    """The proxy, or a gateway in front of it, asked to come later: most likely it was not carried out. The next request
+    waits until it may be sent.
+    """
+
+    summary: ClassVar[str] = "the proxy turned the request away"
+
+
+class NotSent(VkstateError):
+    """Nothing was sent: the run was told to stop while the proxy let it wait."""
+
+    summary: ClassVar[str] = "the request was not sent"
 
 
 class Refused(VkstateError):
@@ -95,6 +110,9 @@ class Newest:
 class Proxy(Protocol):
     """A LiteLLM proxy, as far as the executor uses it. Every method may be called from several threads at once.
 
+    A proxy that asks to come later is waited for, as long as patience lasts; nothing is raised then but
+    :class:`TurnedAway`, where it says so.
+
     Besides the named errors, each may raise another :class:`VkstateError` (unreachable, master key refused, no
     database): then nothing more is worth starting.
     """
@@ -102,11 +120,20 @@ class Proxy(Protocol):
     def now(self) -> datetime:
         """The server's clock, from its ``Date`` headers."""
 
+    def left_when(self, too_long: Callable[[float], bool]) -> AbstractContextManager[None]:
+        """While this is open, what waits for the proxy to let it through ends with :class:`NotSent` once so many more
+        seconds are said to be too long.
+
+        :class:`NotSent` says of a whole call that nothing was changed by it.
+        """
+
     def create(self, order: CreateOrder) -> KeyValue | None:
-        """Ask for a key, once: no retries inside. Returns the value where the proxy made it, else None.
+        """Ask for a key, once: nothing that may have been carried out is repeated inside. Returns the value where the
+        proxy made it, else None.
 
         A return does not prove that the key exists.
 
+        :raises TurnedAway: it was asked to come later; it may have been created all the same.
         :raises AnswerLost: it may have been created.
         :raises AliasTaken: the alias is in use, be it by this very key.
         :raises ClientValuesRefused: the proxy insists on making values itself.

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import threading
-from typing import Literal, TypeAlias
+import time
+from typing import Final, Literal, TypeAlias
 
 Signal: TypeAlias = Literal["SIGINT", "SIGTERM"]
+
+PATIENCE: Final = 5.0
+"""Seconds after a stop for which a proxy that asks to wait is waited for still, to read back what was done."""
 
 
 class Stop:
@@ -14,6 +18,7 @@ class Stop:
     def __init__(self) -> None:
         self._event = threading.Event()
         self.signal: Signal | None = None
+        self._since = 0.0
 
     @property
     def requested(self) -> bool:
@@ -23,7 +28,12 @@ class Stop:
         """Ask for the stop; the first signal counts."""
         if self.signal is None:
             self.signal = signal
+            self._since = time.monotonic()
         self._event.set()
+
+    def cannot_wait(self, seconds: float) -> bool:
+        """Whether a stop was requested, and so many more seconds are too long after it."""
+        return self.requested and time.monotonic() + seconds - self._since > PATIENCE
 
     def wait(self, seconds: float) -> bool:
         """Sleep, but no longer than until a stop is requested; returns whether it is."""

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import json as jsons
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 from urllib.parse import urlsplit
@@ -17,14 +16,17 @@ import requests
 from vkstate import __version__
 from vkstate.attributes import Json
 from vkstate.errors import VkstateError
+from vkstate.executor.ports import NotSent
 from vkstate.litellm.clock import ServerClock
 from vkstate.litellm.errors import MasterKeyRefused, NoAnswer, Unreachable
 from vkstate.litellm.faults import fault_of
 from vkstate.litellm.parallel import PARALLELISM, Item, Result, Watch, each
+from vkstate.litellm.pressure import Gate
 from vkstate.litellm.redaction import Redaction
-from vkstate.litellm.retry import PASSING, asked_pause, backoff
-from vkstate.litellm.transport import Answer, BearerAuth, Mount, Refusal, Request, Reset, Transport
-from vkstate.litellm.verdict import Verdict, busy, redirected
+from vkstate.litellm.retry import PASSING, Attempts, Outcome, asked_pause, is_later
+from vkstate.litellm.transport import Answer, BearerAuth, Mount, Request, Transport
+from vkstate.litellm.verdict import Verdict, redirected, said
+from vkstate.urls import is_loopback
 
 Log: TypeAlias = Callable[[str, str, int | None, float], None]
 """Told of every request: method, path, status (None where no answer came) and milliseconds. Never a body."""
@@ -39,12 +41,14 @@ class Connection:
     """A LiteLLM proxy at a url, asked with one master key. Its methods may be called by several threads at once.
 
     :param url: the base url; a path in it is kept.
-    :param timeout: seconds for one attempt; a call with all its repetitions ends within three times that.
+    :param timeout: seconds for one attempt; a call with all its repetitions ends within three times that, not counting
+        the time for which the proxy asks to wait.
     :param retries: how often a request that is safe to repeat is repeated.
     :param verify: False to trust any certificate, or the path of a file of trusted ones.
     :param headers: sent with every request, for a gateway in front. Their values are treated as secrets.
     :param mount: called with each new session, to mount an adapter for a scheme of its own.
-    :param sleep: waits so many seconds between repetitions.
+    :param gate: lets its requests through; by default one that gives up a proxy that lets nothing through for three
+        times ``timeout``.
     :param log: told of every request.
     :raises MasterKeyRefused: the master key cannot be sent: it is empty, or holds what a header cannot hold.
     """
@@ -59,7 +63,7 @@ class Connection:
         verify: bool | str = True,
         headers: Mapping[str, str] | None = None,
         mount: Mount | None = None,
-        sleep: Callable[[float], None] = time.sleep,
+        gate: Gate | None = None,
         log: Log | None = None,
     ) -> None:
         if not master_key or not all("!" <= char <= "~" for char in master_key):
@@ -73,7 +77,7 @@ class Connection:
         self.redaction = Redaction([master_key, hashed, *(headers or {}).values()])
         self._timeout = timeout
         self._retries = retries
-        self._sleep = sleep
+        self._gate = gate or Gate(_ATTEMPTS_WORTH * timeout)
         self._log = log
         self._verify = verify
         self._answered = False
@@ -98,7 +102,8 @@ class Connection:
         self.close()
 
     def close(self) -> None:
-        """Close all sessions."""
+        """Close all sessions, and send away what still waits to be sent."""
+        self._gate.close()
         self._transport.close()
 
     def now(self) -> datetime:
@@ -115,7 +120,7 @@ class Connection:
         """What people should know of how they connect, in full sentences."""
         said: list[str] = []
         parts = urlsplit(self.url)
-        if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+        if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
             said.append(f"{self.url} is not encrypted: the master key and every key value can be read on the way.")
         if self._verify is False and parts.scheme == "https":
             said.append(f"The certificate of {self.url} is not checked (proxy.verify_tls: false).")
@@ -129,6 +134,10 @@ class Connection:
             yield
         finally:
             self._watch = before
+
+    def left_when(self, too_long: Callable[[float], bool]) -> AbstractContextManager[None]:
+        """While this is open, a request that waits to be sent ends with ``NotSent`` once waiting is too long."""
+        return self._gate.left_when(too_long)
 
     def get(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
         """GET, repeated where it helps.
@@ -172,6 +181,14 @@ class Connection:
         words = self.redaction.excerpt(fault.sentence, secrets)
         return Verdict(f"{answer.request.method} {self.url}{answer.request.path}", fault, words, self.database).error()
 
+    def said(self, answer: Answer, secrets: Iterable[str] = ()) -> str:
+        """The proxy's words in an answer other than 2xx, in a sentence.
+
+        :param secrets: texts in the request's body that no message may show.
+        """
+        fault = fault_of(answer)
+        return said(fault, self.redaction.excerpt(fault.sentence, secrets))
+
     def exchange(
         self,
         method: str,
@@ -185,37 +202,52 @@ class Connection:
     ) -> Answer:
         """Ask, and return the answer whatever its status, redirects excepted.
 
-        :param bearer: a key value to present in place of the master key.
+        :param repeat: whether it may be carried out more than once. What was turned away by a 429 was not carried out.
+        :param bearer: a key value to present in place of the master key. "Later" is then said to that key, and to
+            nobody else.
         :raises Unreachable: nothing was sent.
         :raises TlsFailed: nothing was sent.
         :raises NoAnswer: it was sent, and no complete answer came; of a repeatable request: nor to any repetition.
         :raises Redirected: the answer leads to another url.
-        :raises ServerFault: a repeatable request was turned away as "too busy" for longer than a call may take.
+        :raises TooBusy: the proxy turned it away, and whatever else it was asked, for as long as patience lasts.
+        :raises NotSent: it waited to be sent, and there it was given up; see :meth:`left_when`.
         """
         limit = max(timeout, self._timeout)
-        ends_at = time.monotonic() + _ATTEMPTS_WORTH * limit
-        reconnected = False
-        attempt = 0
+        attempts = Attempts(repeat, self._retries, _ATTEMPTS_WORTH * limit)
         while True:
-            left = ends_at - time.monotonic()
-            outcome = self._attempt(Request(method, path, params or {}, _encoded(body), bearer), min(limit, left))
-            if not (repeat and self._worth_repeating(outcome)):
-                return _unfolded(outcome)
-            if isinstance(outcome, Reset) and not reconnected:
-                reconnected = True
-                continue
-            if attempt >= self._retries:
-                return _unfolded(outcome)
-            asked = asked_pause(outcome.headers, self.now()) if isinstance(outcome, Answer) else None
-            pause = backoff(attempt) if asked is None else asked
-            if pause >= ends_at - time.monotonic():
-                if asked is not None and isinstance(outcome, Answer):
-                    raise busy(f"{method} {self.url}{path}", outcome, asked)
-                return _unfolded(outcome)
-            self._sleep(pause)
-            attempt += 1
+            try:
+                with self._gate.place(f"{method} {self.url}{path}") as turn:
+                    began = time.monotonic()
+                    request = Request(method, path, params or {}, _encoded(body), bearer)
+                    outcome = self._attempt(request, min(limit, attempts.seconds))
+                    later = bearer is None and is_later(outcome)
+                    self._note(outcome, turn, later=later)
+                if later:
+                    pause = attempts.pause_after_later(outcome, answered=self._answered)
+                else:
+                    took = time.monotonic() - began
+                    pause = attempts.pause_after(outcome, took, self.now(), answered=self._answered)
+                if pause is None:
+                    return _unfolded(outcome)
+                self._gate.rest(pause)
+            except NotSent:
+                if attempts.doubtful is None:
+                    raise
+                return _unfolded(attempts.doubtful)
 
-    def _attempt(self, request: Request, timeout: float) -> Answer | NoAnswer | Unreachable:
+    def _note(self, outcome: Outcome, turn: int, *, later: bool) -> None:
+        """Tell the gate, and who watches, what the answer says of how much the proxy bears."""
+        if not isinstance(outcome, Answer):
+            return
+        if later:
+            self._gate.turned_away(turn, outcome.status, asked_pause(outcome.headers, self.now()))
+            if self._watch:
+                self._watch.slowed_down()
+        elif outcome.status not in PASSING:
+            self._answered = True
+            self._gate.let_through(turn)
+
+    def _attempt(self, request: Request, timeout: float) -> Outcome:
         """One attempt; what may be worth repeating is returned, whatever it is.
 
         :raises Redirected: the answer leads to another url.
@@ -225,20 +257,9 @@ class Connection:
             answer = self._send(request, timeout)
         except (NoAnswer, Unreachable) as error:
             return error
-        self._answered = True
         if 300 <= answer.status < 400:
             raise redirected(self.url, answer)
         return answer
-
-    def _worth_repeating(self, outcome: Answer | NoAnswer | Unreachable) -> bool:
-        """Whether asking again may help. A proxy that never answered is not waited for: its url is likely wrong."""
-        match outcome:
-            case Answer():
-                return outcome.status in PASSING and not fault_of(outcome).spent
-            case NoAnswer():
-                return True
-            case _:
-                return isinstance(outcome, Refusal) and self._answered
 
     def _send(self, request: Request, timeout: float) -> Answer:
         started = time.monotonic()
@@ -276,7 +297,7 @@ class Connection:
         return each(work, items, parallelism, self._watch)
 
 
-def _unfolded(outcome: Answer | VkstateError) -> Answer:
+def _unfolded(outcome: Outcome) -> Answer:
     if isinstance(outcome, VkstateError):
         raise outcome
     return outcome
@@ -286,12 +307,3 @@ def _encoded(body: Body | None) -> bytes | None:
     if body is None:
         return None
     return jsons.dumps(body() if callable(body) else body, separators=(",", ":"), ensure_ascii=False).encode()
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -64,6 +64,12 @@ class ServerFault(VkstateError):
     summary: ClassVar[str] = "the proxy failed"
 
 
+class TooBusy(VkstateError):
+    """LiteLLM, or a gateway in front of it, has turned away whatever was asked for as long as patience lasts."""
+
+    summary: ClassVar[str] = "the proxy is too busy"
+
+
 class BadAnswer(VkstateError):
     """LiteLLM answered in a shape that cannot be right: going on would be guessing."""
 

@@ -78,6 +78,11 @@ class Fault:
         return self.status in (401, 403) and bool(_NOT_ADMIN.search(self.message))
 
     @property
+    def viewer(self) -> bool:
+        """Whether the caller is an admin who may only look: its role is told in the refusal (1.80.17, 1.105.0)."""
+        return self.not_admin and "proxy_admin_viewer" in self.message
+
+    @property
     def no_such_key(self) -> bool:
         """``/key/update``, ``/key/block``: 401 on 1.72 and 1.80, 404 later."""
         gone = "user key does not exist in db" in self.message or "No keys found" in self.message

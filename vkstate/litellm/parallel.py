@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Protocol, TypeVar
 
 PARALLELISM: Final = 8
-"""Requests at a time: four take nearly all that one LiteLLM process has, more than eight only add latency."""
+"""Requests at a time: four take nearly all that one LiteLLM process has, and more than eight gain nothing."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -21,6 +21,9 @@ class Watch(Protocol):
 
     def request_answered(self) -> None:
         """One of them is done."""
+
+    def slowed_down(self) -> None:
+        """The proxy has asked to come later; it may do so often."""
 
 
 def each(

@@ -84,10 +84,18 @@ class Verdict:
         )
 
     def _said(self) -> str:
-        words = self.words.rstrip(".")
-        if not self.fault.api:
-            return f"LiteLLM, or a gateway in front of it, answered {self.fault.status}: {words or 'no words'}."
-        return f"LiteLLM said ({self.fault.status}): {words}." if words else f"LiteLLM said {self.fault.status}."
+        return said(self.fault, self.words)
+
+
+def said(fault: Fault, words: str) -> str:
+    """What the server said, in a sentence.
+
+    :param words: the server's, redacted.
+    """
+    words = words.rstrip(".")
+    if not fault.api:
+        return f"LiteLLM, or a gateway in front of it, answered {fault.status}: {words or 'no words'}."
+    return f"LiteLLM said ({fault.status}): {words}." if words else f"LiteLLM said {fault.status}."
 
 
 def not_json(what: str) -> NotLiteLLM:
@@ -113,11 +121,4 @@ def redirected(base_url: str, answer: Answer) -> Redirected:
         f"{answer.request.method} {base_url}{answer.request.path} leads to {target} ({answer.status}). A redirect is "
         "not followed: the master key would be sent there.",
         hint=f"if that is your proxy, write it in the config: proxy.url: {base}" if known else _CHECK,
-    )
-
-
-def busy(what: str, answer: Answer, pause: float) -> ServerFault:
-    """A proxy that asks to be left alone for longer than a call may take."""
-    return ServerFault(
-        f"{what}: answered {answer.status}, and asked to be left alone for {pause:.0f} s.", hint="try again after that"
     )

@@ -23,6 +23,8 @@ EVERY: Final = 5.0
 PATIENCE: Final = 1.0
 """Seconds that reading may take before a bar is drawn: most of it is over sooner."""
 
+_SLOWER: Final = "slower, as the proxy asks"
+
 
 class Tally:
     """How many of how many, how fast, and how long it will still take. Several threads may call it.
@@ -43,6 +45,7 @@ class Tally:
         self._ended: set[Alias] = set()
         self._failed = 0
         self._not_attempted = 0
+        self._slowed_down = False
 
     def start(self, changes: int) -> None:
         with self._lock:
@@ -75,6 +78,12 @@ class Tally:
         with self._lock:
             self._requests_answered += 1
 
+    def slowed_down(self) -> bool:
+        """Note it; returns whether that is new."""
+        with self._lock:
+            new, self._slowed_down = not self._slowed_down, True
+            return new
+
     @property
     def elapsed(self) -> float:
         """Seconds since it all began."""
@@ -96,7 +105,7 @@ class Tally:
         """
         with self._lock:
             if not self.total:
-                return "reading"
+                return ", ".join(("reading", *self.details(at_last=at_last)))
             count = f"{self.done:,} of {self.total:,}"
             first = count if self._changes else f"reading: {count} requests"
             return ", ".join((first, *self.details(at_last=at_last)))
@@ -106,6 +115,7 @@ class Tally:
         with self._lock:
             parts = [f"{self._failed:,} failed"] if self._failed else []
             parts += [f"{self._not_attempted:,} not attempted"] if self._not_attempted else []
+            parts += [_SLOWER] if self._slowed_down else []
             if self._changes and self._requests_answered < self._requests:
                 parts.append(f"{self._requests_answered:,} of {self._requests:,} requests")
             done = self.done if at_last else self.done - self._before
@@ -157,6 +167,11 @@ class Lines:
     def request_answered(self) -> None:
         self._tally.request_answered()
         self._say_if_due()
+
+    def slowed_down(self) -> None:
+        """Say so, once."""
+        if self._tally.slowed_down():
+            self._say(self._tally.text())
 
     def still_reading(self) -> None:
         """Say so, where a single request takes its time: of that there is nothing to count."""
@@ -233,6 +248,10 @@ class Bar:
     def request_answered(self) -> None:
         self._tally.request_answered()
         self._draw_if_worth()
+
+    def slowed_down(self) -> None:
+        if self._tally.slowed_down():
+            self._draw_if_worth()
 
     def still_reading(self) -> None:
         self._draw_if_worth()
