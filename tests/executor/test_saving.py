@@ -41,6 +41,21 @@ def test_the_state_is_saved_about_once_a_second(monkeypatch: pytest.MonkeyPatch)
     assert done == [5, 10, 15, 20, 25, 30, 35, 40]
 
 
+@pytest.mark.parametrize(("seconds", "pause"), [(0.0, 1.0), (0.01, 1.0), (0.05, 2.5), (0.2, 10.0), (60.0, 10.0)])
+def test_saving_takes_a_fiftieth_of_the_time(seconds: float, pause: float) -> None:
+    here, time = World(), [0.0]
+    kept = Ledger(here.journal.recorded, here.journal, Watcher(), lambda: time[0])
+
+    def slow_disk(name: str, _: object) -> None:
+        time[0] += seconds if name == "journal.save" else 0
+
+    with failing(here, slow_disk):
+        kept.put(recorded("a"))
+        kept.save()
+        kept.put(recorded("b"))
+        assert kept.seconds_to_save() == pause
+
+
 def test_a_short_run_is_saved_once(monkeypatch: pytest.MonkeyPatch) -> None:
     ticking(monkeypatch)
     here = World().want(desired(f"a{number}", max_budget=5) for number in range(40))

@@ -114,8 +114,29 @@ class TestLargeProxy:
         live = read_live(proxy, _known(names), [])
         assert (_names(live), live.total) == (set(names), 6000)
         assert fake.asked == {"list": 1, "info": 2}
+        assert [call.request.url for call in fake.mock.calls if call.request.method == "GET"] == [
+            f"{URL}/key/list?page=1&size=1"
+        ]
 
-    @pytest.mark.parametrize(("foreign", "permitting", "lists"), [(300, 3, 1 + 3), (300, 15, 1 + 3), (900, 15, 1 + 15)])
+    def test_of_more_keys_than_a_page_holds_those_that_are_gone_are_looked_for_by_alias(
+        self, tokens_in_v2: bool, substring: bool, budgets_in_list: bool, proxy: LiteLLMProxy, fake: FakeLiteLLM
+    ) -> None:
+        fake.tokens_in_v2, fake.substring, fake.budgets_in_list = tokens_in_v2, substring, budgets_in_list
+        fake.add(_own("u0"), row("x", alias="u1"), row("y", alias="new"), row("z"))
+        live = read_live(proxy, _known(f"u{number}" for number in range(101)), _aliases(["new"]))
+        assert {key.token for key in live.keys} == {token_of(name) for name in ("u0", "x", "y")}
+        assert live.total == 4
+        assert fake.asked == {"list": 2, "info": 1}
+
+    def test_of_no_keys_at_all_none_is_looked_for_by_alias(
+        self, tokens_in_v2: bool, substring: bool, budgets_in_list: bool, proxy: LiteLLMProxy, fake: FakeLiteLLM
+    ) -> None:
+        fake.tokens_in_v2, fake.substring, fake.budgets_in_list = tokens_in_v2, substring, budgets_in_list
+        live = read_live(proxy, _known(f"u{number}" for number in range(101)), _aliases(["new"]))
+        assert live == Live((), 0)
+        assert fake.asked == {"list": 1, "info": 1}
+
+    @pytest.mark.parametrize(("foreign", "permitting", "lists"), [(300, 3, 1 + 3), (300, 15, 1 + 4), (900, 15, 1 + 15)])
     def test_what_object_permissions_hold_is_listed_one_by_one_or_whole(
         self, tokens_in_v2: bool, substring: bool, budgets_in_list: bool, foreign: int, permitting: int, lists: int,
         proxy: LiteLLMProxy, fake: FakeLiteLLM,
@@ -166,7 +187,7 @@ class TestLargeProxy:
         wanted = [f"foreign-{number}" for number in range(300, 320)] + [f"n{number}x.y" for number in range(30)]
         live = read_live(proxy, [], _aliases(wanted))
         assert _names(live) == {f"foreign-{number}" for number in range(300, 320)}
-        assert fake.asked["list"] <= 1 + 3 + substring * 2
+        assert fake.asked["list"] <= 1 + 4 + substring * 2
 
     def test_the_alias_of_a_key_that_is_gone_or_renamed_is_looked_up(
         self, tokens_in_v2: bool, substring: bool, budgets_in_list: bool, proxy: LiteLLMProxy, fake: FakeLiteLLM
@@ -205,6 +226,17 @@ def test_a_listing_that_stays_incomplete_is_replaced_by_look_ups(
     assert _names(live) == {"k120"}
 
 
+def test_counts_that_agree_do_not_hide_a_key_that_slipped_between_two_pages(
+    proxy: LiteLLMProxy, answers: responses.RequestsMock
+) -> None:
+    """The newest key was deleted after the rows of the first page were read, and before they were counted."""
+    rows = [row(f"k{number}") for number in range(151)]
+    for page in (rows[:100], rows[101:], rows[1:101], rows[101:], rows[1:101]):
+        answers.add("GET", f"{URL}/key/list", json={"keys": page, "total_count": 150, "total_pages": 2})
+    wanted = [f"k{number}" for number in range(96, 106)]
+    assert _names(read_live(proxy, [], _aliases(wanted))) == set(wanted)
+
+
 @pytest.mark.parametrize(
     ("status", "message", "cause"),
     [
@@ -212,11 +244,13 @@ def test_a_listing_that_stays_incomplete_is_replaced_by_look_ups(
         (403, "{'error': \"No 'user_id' is associated with your API key.\"}", NotAdmin),
     ],
 )
-def test_the_first_page_proves_the_master_key(
-    status: int, message: str, cause: type[Exception], proxy: LiteLLMProxy, answers: responses.RequestsMock
+@pytest.mark.parametrize("owned", [1, 101], ids=["page", "count"])
+def test_the_first_answer_proves_the_master_key(
+    owned: int, status: int, message: str, cause: type[Exception], proxy: LiteLLMProxy, answers: responses.RequestsMock
 ) -> None:
     answers.assert_all_requests_are_fired = False
     answers.add("GET", f"{URL}/key/list", json={"error": {"message": message, "type": "auth_error"}}, status=status)
     answers.add("GET", f"{URL}/health/readiness", json={"db": "connected"})
+    answers.add("POST", f"{URL}/v2/key/info", json={"error": {"message": message, "type": "auth_error"}}, status=status)
     with pytest.raises(cause):
-        read_live(proxy, _known(["a"]), [])
+        read_live(proxy, _known(f"u{number}" for number in range(owned)), [])

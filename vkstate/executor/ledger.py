@@ -13,7 +13,13 @@ from vkstate.keys import Alias, KeyValue, Recorded, RecordedKey, Token
 from vkstate.plan import Change
 
 SAVE_EVERY: Final = 1.0
-"""Seconds after which an outcome is on disk at the latest while a run goes on."""
+"""Seconds after which an outcome is on disk while a run goes on."""
+
+SAVE_EVERY_AT_MOST: Final = 10.0
+"""The same where a save takes so long that a run would spend more than :data:`SAVE_SHARE` of its time on saving: of
+thousands of keys, or on a slow disk. What a crash leaves unsaved is pending in the state, and found by its token."""
+
+SAVE_SHARE: Final = 0.02
 
 
 class StateNotSaved(VkstateError):
@@ -23,7 +29,7 @@ class StateNotSaved(VkstateError):
 
 
 class Ledger:
-    """Records and results of one run; what is put here is on disk within :data:`SAVE_EVERY` seconds."""
+    """Records and results of one run; what is put here is soon on disk: see :data:`SAVE_EVERY`."""
 
     def __init__(
         self,
@@ -42,6 +48,7 @@ class Ledger:
         self._observer = observer
         self._monotonic = monotonic
         self._dirty_since: float | None = None
+        self._save_took = 0.0
         self._needless: set[Token] = set()
         self._answered: set[Alias] = set()
 
@@ -112,10 +119,11 @@ class Ledger:
         """How long until a save is due; None where there is nothing to save."""
         if self._dirty_since is None:
             return None
-        return max(0.0, self._dirty_since + SAVE_EVERY - self._monotonic())
+        pause = min(max(SAVE_EVERY, self._save_took / SAVE_SHARE), SAVE_EVERY_AT_MOST)
+        return max(0.0, self._dirty_since + pause - self._monotonic())
 
     def save_if_due(self) -> None:
-        """Save what is older than :data:`SAVE_EVERY`."""
+        """Save what has waited for long enough."""
         if self.seconds_to_save() == 0.0:
             self.checkpoint()
 
@@ -129,7 +137,9 @@ class Ledger:
 
     def save(self) -> None:
         """Make everything durable now, then remove the values that the saved state has no use for."""
+        began = self._monotonic()
         self._journal.save(self._records)
+        self._save_took = self._monotonic() - began
         self._dirty_since = None
         needless, self._needless = frozenset(self._needless), set()
         if needless:

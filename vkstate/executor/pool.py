@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 
 from vkstate.errors import VkstateError
 from vkstate.executor.ledger import Ledger
+from vkstate.executor.ports import NotSent
 from vkstate.executor.stop import Stop
 from vkstate.plan import Change
 
@@ -21,6 +22,10 @@ LOOKS_UP: Final = 0.25
 """Seconds after which the waiting thread looks up: Python notes a signal that comes just before a wait, and acts on it
 after that, so that a Ctrl-C would have no effect as long as a request hangs."""
 
+_AHEAD: Final = 2
+"""Tasks that are submitted, by the number that run: workers go on while the owning thread saves. One worker gets the
+next task once the last is settled."""
+
 Effect: TypeAlias = Callable[[], "Iterable[Task] | None"]
 """What a worker's answer means for the ledger: run by the owning thread; may ask for more tasks."""
 
@@ -30,8 +35,9 @@ class Task:
     """One piece of HTTP work about one or more changes.
 
     ``work`` runs in a worker and returns an effect. ``failed`` runs in the owning thread with what ``work`` raised;
-    ``skipped`` where the task was never started, with the reason. ``bulk`` says that it is about many keys, which costs
-    the proxy as much time as many requests do: at most :data:`BULK_AT_A_TIME` of those run at a time.
+    ``skipped`` where it sent nothing, with the reason: it was never started, or given up while the proxy let it wait.
+    ``bulk`` says that it is about many keys, which costs the proxy as much time as many requests do: at most
+    :data:`BULK_AT_A_TIME` of those run at a time.
     """
 
     changes: tuple[Change, ...]
@@ -47,7 +53,8 @@ class Pool:
     def __init__(self, ledger: Ledger, stop: Stop, parallelism: int) -> None:
         self._ledger = ledger
         self._stop = stop
-        self._parallelism = parallelism
+        self._submitted = parallelism * _AHEAD if parallelism > 1 else 1
+        self._unsettled: list[VkstateError] = []
         self._threads = ThreadPoolExecutor(parallelism, thread_name_prefix="vkstate")
 
     def close(self, *, wait_for_workers: bool) -> None:
@@ -60,27 +67,45 @@ class Pool:
         :param to_the_end: these tasks finish what was begun, and run although a stop was requested.
         """
         queue = deque(tasks)
-        running: dict[Future[Effect], Task] = {}
+        running: dict[Future[Effect | None], Task] = {}
         while running or (queue and (to_the_end or not self._why_stop())):
-            while len(running) < self._parallelism and (to_the_end or not self._why_stop()):
+            while len(running) < self._submitted and (to_the_end or not self._why_stop()):
                 task = _startable(queue, running.values())
                 if task is None:
                     break
-                running[self._threads.submit(task.work)] = task
+                running[self._threads.submit(self._work, task, to_the_end=to_the_end)] = task
             seconds = self._ledger.seconds_to_save()
             patience = LOOKS_UP if seconds is None else min(seconds, LOOKS_UP)
             done, _ = wait(running, timeout=patience, return_when=FIRST_COMPLETED)
             for future in done:
-                queue.extend(self._settle(running.pop(future), future))
+                queue.extend(self._settle(running.pop(future), future, to_the_end=to_the_end))
             self._ledger.save_if_due()
         for task in queue:
             task.skipped(self._why_stop() or "")
 
-    def _settle(self, task: Task, future: Future[Effect]) -> Iterable[Task]:
+    def _work(self, task: Task, *, to_the_end: bool) -> Effect | None:
+        """A task's work, in a worker; None where it was submitted and is not to start any more, or not before somebody
+        else's failure is settled."""
+        if self._unsettled or not (to_the_end or not self._why_stop()):
+            return None
         try:
-            more = future.result()()
+            return task.work()
         except VkstateError as error:
-            more = task.failed(error)
+            self._unsettled.append(error)
+            raise
+
+    def _settle(self, task: Task, future: Future[Effect | None], *, to_the_end: bool) -> Iterable[Task]:
+        try:
+            effect = future.result()
+            more = effect() if effect else [task]
+        except VkstateError as error:
+            if isinstance(error, NotSent) and not to_the_end:
+                task.skipped(self._why_stop() or error.detail)
+                more = None
+            else:
+                more = task.failed(error)
+            if error in self._unsettled:  # else the effect failed, not the work
+                self._unsettled.remove(error)
         return more or ()
 
     def _why_stop(self) -> str | None:

@@ -37,6 +37,11 @@ class Page:
     incomplete: frozenset[Token] = field(default=frozenset())
     """Those whose row lacks what ``/v2/key/info`` shows."""
 
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is left for another page."""
+        return self.total <= len(self.keys)
+
 
 def read_page(connection: Connection, number: int = 1, filters: Mapping[str, str] | None = None) -> Page:
     """A page of the proxy's keys, from 1.
@@ -61,6 +66,13 @@ def read_page(connection: Connection, number: int = 1, filters: Mapping[str, str
         pages=page.total_pages,
         incomplete=frozenset(token for token, row in rows if not row.complete),
     )
+
+
+def read_count(connection: Connection) -> Page:
+    """How many keys the proxy has, on a page that shows none of them."""
+    answer = connection.get(PATH, {"page": "1", "size": "1"})
+    page = _counted(parse(TokenPage, answer, connection.url), connection, 1)
+    return Page((), page.total_count, -(-page.total_count // PAGE))
 
 
 def read_rows(connection: Connection, tokens: list[Token]) -> list[Row]:
@@ -101,7 +113,7 @@ def _by_tokens(connection: Connection, params: Mapping[str, str], fault: ServerF
     return Page(tuple(key for key in keys if key), page.total_count, page.total_pages)
 
 
-def _counted(page: _AnyPage, connection: Connection) -> _AnyPage:
+def _counted(page: _AnyPage, connection: Connection, size: int = PAGE) -> _AnyPage:
     """A page whose counts go together: LiteLLM divides the one by the size that it is asked for (1.72 to 1.105).
 
     With others, keys would be missed, or pages asked for without end; as with a count that no proxy has.
@@ -111,9 +123,9 @@ def _counted(page: _AnyPage, connection: Connection) -> _AnyPage:
             f"GET {connection.url}{PATH} counts {page.total_count:,} keys, and no LiteLLM keeps so many.",
             hint="see whether a gateway in front of LiteLLM changes its answers",
         )
-    if page.total_count < 0 or page.total_pages != -(-page.total_count // PAGE):
+    if page.total_count < 0 or page.total_pages != -(-page.total_count // size):
         raise BadAnswer(
-            f"GET {connection.url}{PATH} counts {page.total_count} keys on {page.total_pages} pages of {PAGE}.",
+            f"GET {connection.url}{PATH} counts {page.total_count} keys on {page.total_pages} pages of {size}.",
             hint="see whether a gateway in front of LiteLLM changes its answers",
         )
     return page

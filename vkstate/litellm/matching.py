@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from vkstate.executor.ports import Sought
@@ -37,18 +38,26 @@ class _Seen:
     permits_unseen: bool
 
 
-def find_keys(connection: Connection, sought: Collection[Sought], parallelism: int) -> Found:
+def find_keys(
+    connection: Connection, sought: Collection[Sought], parallelism: int, *, beside: Callable[[], object] | None = None
+) -> Found:
     """Those of the sought keys that exist now, by ``/v2/key/info``.
 
     A row without its token is matched by our id in its metadata and its alias together, where both sides are unique;
     for rows that cannot be matched so (renamed, metadata wiped) the keys that are left are asked for one by one, which
     needs no matching.
+
+    :param beside: another request, sent at the same time.
     """
     wanted = list(sought)
-    batches = [wanted[start : start + BATCH] for start in range(0, len(wanted), BATCH)]
     found: dict[Token, _Seen] = {}
-    for batch in connection.each(lambda batch: _batch(connection, batch, parallelism), batches, parallelism):
-        found |= batch
+
+    def find(batch: Sequence[Sought]) -> None:
+        found.update(_batch(connection, batch, parallelism))
+
+    asks: list[Callable[[], object]] = [beside] if beside else []
+    asks += [partial(find, wanted[start : start + BATCH]) for start in range(0, len(wanted), BATCH)]
+    connection.each(lambda ask: ask(), asks, parallelism)
     unseen = frozenset(token for token, seen in found.items() if seen.permits_unseen)
     return Found({token: seen.key for token, seen in found.items()}, unseen)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import count
@@ -18,8 +18,10 @@ from vkstate.executor.ports import (
     ClientValuesRefused,
     CreateOrder,
     Newest,
+    NotSent,
     Refused,
     Sought,
+    TurnedAway,
     UpdateOrder,
 )
 from vkstate.keys import Alias, KeyValue, LiveKey, Token
@@ -31,6 +33,7 @@ from vkstate.litellm.listing import PAGE, Page, read_listed, read_one, read_page
 from vkstate.litellm.matching import Found, find_keys
 from vkstate.litellm.parallel import PARALLELISM
 from vkstate.litellm.refusals import explained, unknown
+from vkstate.litellm.retry import is_later
 from vkstate.litellm.rows import live_key, permits
 from vkstate.litellm.teams import has_team
 from vkstate.litellm.transport import Answer
@@ -38,6 +41,7 @@ from vkstate.litellm.wire import BudgetRows, Generated, Row, parse
 
 _CLOCK_TOLERANCE: Final = timedelta(seconds=2)
 _DELETE_TIMEOUT: Final = 60.0
+_AGAIN: Final = "run vkstate apply again"
 _READ_AGAIN: Final = 2
 
 _SURELY_NOT_DONE: Final = frozenset({400, 403, 404, 413, 422})
@@ -67,8 +71,13 @@ class LiteLLMProxy:
         """The server's clock, from its ``Date`` headers."""
         return self.connection.now()
 
+    def left_when(self, too_long: Callable[[float], bool]) -> AbstractContextManager[None]:
+        """See :meth:`vkstate.executor.ports.Proxy.left_when`."""
+        return self.connection.left_when(too_long)
+
     def create(self, order: CreateOrder) -> KeyValue | None:
-        """``POST /key/generate``, once. See :meth:`vkstate.executor.ports.Proxy.create`.
+        """``POST /key/generate``, once, unless it is surely not carried out (429). See
+        :meth:`vkstate.executor.ports.Proxy.create`.
 
         A 500 is an answer lost even where it is LiteLLM's way to refuse bad input: its words are kept, and reading back
         decides. A team is looked up first: LiteLLM makes a key for one that does not exist (1.72 to 1.105), and from
@@ -78,11 +87,18 @@ class LiteLLMProxy:
         if isinstance(team, str) and not self._has_team(team):
             detail, hint = unknown("team_id", order.alias)
             raise Refused(detail, hint=hint)
-        body = generate_body(order, self.now())
+        sent: dict[str, Json] = {}
+
+        def body() -> Mapping[str, Json]:
+            """Made when it is sent: a duration counts from that moment, and the proxy may have let it wait."""
+            sent.update(generate_body(order, self.now()))
+            return sent
+
         with _answer_or_lost():
             answer = self.connection.exchange("POST", "/key/generate", body=body, repeat=False)
         if answer.status >= 300:
-            raise self._refusal(answer, order.alias, body, hidden_texts(body, order.sensitive))
+            with _sent_already():
+                raise self._refusal(answer, order.alias, sent, hidden_texts(sent, order.sensitive))
         try:
             made = KeyValue(parse(Generated, answer, self.connection.url).key.get_secret_value())
         except (BadAnswer, NotLiteLLM) as error:
@@ -91,6 +107,9 @@ class LiteLLMProxy:
 
     def _refusal(self, answer: Answer, alias: Alias, body: Mapping[str, Json], secrets: Sequence[str]) -> VkstateError:
         fault = fault_of(answer)
+        if is_later(answer):
+            what = f"{answer.request.method} {self.connection.url}{answer.request.path}"
+            return TurnedAway(f"{what}: {self.connection.said(answer, secrets)}", hint=_AGAIN)
         error = explained(self.connection.verdict(answer, secrets), fault, alias, body)
         if fault.alias_taken:
             return AliasTaken(error.detail, hint=error.hint)
@@ -118,7 +137,6 @@ class LiteLLMProxy:
 
     def update(self, order: UpdateOrder) -> LiveKey:
         """``POST /key/update``, and the key as its answer shows it. See :meth:`vkstate.executor.ports.Proxy.update`."""
-        token = order.sought.token
         current = self._current(order) if needs_current(order) else None
         sent: dict[str, Json] = {}
 
@@ -138,6 +156,12 @@ class LiteLLMProxy:
                 raise AliasTaken(error.detail, hint=error.hint)
             error = explained(error, fault, order.sought.alias, sent)
             raise AnswerLost(error.detail, hint=error.hint) if isinstance(error, ServerFault) else error
+        with _sent_already():
+            return self._updated(order, answer)
+
+    def _updated(self, order: UpdateOrder, answer: Answer) -> LiveKey:
+        """The key as it is after an update, read once more as far as the answer does not show it."""
+        token = order.sought.token
         row = self._answered_row(answer)
         if row is None:
             return self._current(order)
@@ -157,7 +181,7 @@ class LiteLLMProxy:
         row = parse(Row, answer, self.connection.url)
         if row.token is None and "key" not in row.__pydantic_extra__:
             what = f"{answer.request.method} {self.connection.url}{answer.request.path}"
-            raise AnswerLost(f"{what} was answered, but not by LiteLLM.", hint="run vkstate apply again")
+            raise AnswerLost(f"{what} was answered, but not by LiteLLM.", hint=_AGAIN)
         return row if "models" in row.model_fields_set else None
 
     def _current(self, order: UpdateOrder) -> LiveKey:
@@ -184,9 +208,12 @@ class LiteLLMProxy:
         """Those of the sought keys that exist now, by ``/v2/key/info``, 500 a request."""
         return self.look_up(sought).keys
 
-    def look_up(self, sought: Collection[Sought]) -> Found:
-        """As :meth:`find`, and which of them have an object permission that these rows do not show."""
-        return find_keys(self.connection, sought, self.parallelism)
+    def look_up(self, sought: Collection[Sought], *, beside: Callable[[], object] | None = None) -> Found:
+        """As :meth:`find`, and which of them have an object permission that these rows do not show.
+
+        :param beside: another request, sent at the same time.
+        """
+        return find_keys(self.connection, sought, self.parallelism, beside=beside)
 
     def find_alias(self, alias: Alias) -> tuple[LiveKey, ...]:
         """Every key that bears exactly this alias now, by ``/key/list?key_alias=``; filtered here once more."""
@@ -256,3 +283,12 @@ def _answer_or_lost() -> Iterator[None]:
         yield
     except (NoAnswer, ServerFault) as error:
         raise AnswerLost(error.detail, hint=error.hint) from error
+
+
+@contextmanager
+def _sent_already() -> Iterator[None]:
+    """What follows a write that was answered: to go away from the gate then leaves open what was done."""
+    try:
+        yield
+    except NotSent as error:
+        raise AnswerLost(f"The answer came, and more was to be read: {error.detail}", hint=_AGAIN) from error

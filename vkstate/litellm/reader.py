@@ -2,7 +2,8 @@
 the proxy holds.
 
 - One page of the newest keys comes first: it counts all keys, and proves the url and the master key. Where all keys are
-  on it, it answers nearly everything.
+  on it, it answers nearly everything. Of more keys than a page holds, it could not: then the keys are only counted,
+  while ours are being read.
 - Our keys are read by token, 500 a request. Nothing counts as missing before it was asked for by token.
 - Only a listing shows what an object permission holds: of the keys that have one, it is looked up as well.
 - Keys under an alias are sought by prefix (where the server can), by alias one by one, or in a full listing, whichever
@@ -22,7 +23,7 @@ from typing import Final
 from vkstate.executor.ports import Sought
 from vkstate.keys import Alias, Live, LiveKey, Token
 from vkstate.litellm.capabilities import searches_by_prefix
-from vkstate.litellm.listing import PAGE, Page, read_listed, read_page
+from vkstate.litellm.listing import PAGE, Page, read_count, read_listed, read_page
 from vkstate.litellm.matching import Found
 from vkstate.litellm.parallel import PARALLELISM
 from vkstate.litellm.proxy import LiteLLMProxy
@@ -98,13 +99,10 @@ class _Reading:
     rows: dict[Token, LiveKey] = field(default_factory=dict)
 
     def read(self, known: Collection[Sought], new_aliases: Collection[Alias]) -> Live:
-        first = read_page(self.proxy.connection)
-        whole = first.pages <= 1
-        if whole:
-            self.rows = {key.token: key for key in first.keys}
-        ours = self._ours(known, first)
+        first, found = self._at_once(known) if len(known) > PAGE else self._by_turns(known)
+        ours = self._ours(known, found, first)
         self.rows |= ours
-        if not whole:
+        if not first.whole:
             astray = [one.alias for one in known if one.token not in ours or ours[one.token].alias != one.alias]
             self._add_aliases({*new_aliases, *astray}, first)
         wanted = {one.token for one in known}
@@ -112,13 +110,30 @@ class _Reading:
         keys = [key for key in self.rows.values() if key.token in wanted or key.alias in asked]
         return Live(tuple(sorted(keys, key=lambda key: key.token)), first.total)
 
+    def _by_turns(self, known: Collection[Sought]) -> tuple[Page, Found]:
+        """The first page, and then those of our keys that it does not show, or not with all there is.
+
+        Both ways show the same of a key, or what is drift would hang on how many keys others have.
+        """
+        first = read_page(self.proxy.connection)
+        if first.whole:
+            self._add(first.keys)
+        asked = [one for one in known if one.token not in self.rows.keys() - first.incomplete]
+        return first, self.proxy.look_up(asked) if asked else _NONE
+
+    def _at_once(self, known: Collection[Sought]) -> tuple[Page, Found]:
+        """How many keys there are, and ours, which no page could hold."""
+        counts: list[Page] = []
+        found = self.proxy.look_up(known, beside=lambda: counts.append(read_count(self.proxy.connection)))
+        return counts[0], found
+
     def all(self) -> tuple[LiveKey, ...] | None:
         complete = self._add_listing(read_page(self.proxy.connection))
         return tuple(sorted(self.rows.values(), key=lambda key: key.token)) if complete else None
 
     def matching(self, aliases: Collection[Alias], globs: Collection[str]) -> Matching | None:
         first = read_page(self.proxy.connection)
-        if first.pages <= 1:
+        if first.whole:
             self._add(first.keys)
         elif not self._add_matching(aliases, globs, first):
             return None
@@ -132,7 +147,7 @@ class _Reading:
         return Matching(tuple(sorted(self._in_full(keys), key=lambda key: key.token)), first.total, seen)
 
     def _add_matching(self, aliases: Collection[Alias], globs: Collection[str], first: Page) -> bool:
-        """Add every row under these aliases and globs, on a proxy with more than one page; False where a listing stayed
+        """Add every row under these aliases and globs, where the first page is not all; False where a listing stayed
         incomplete. What globs begin with is searched for where the server can, else all keys are listed."""
         starts = {start[0] for glob in globs if (start := _LITERAL_START.match(glob))}
         narrow = len(starts) < first.pages and all(len(start) >= _SHORTEST_PREFIX for start in starts)
@@ -160,19 +175,14 @@ class _Reading:
             whole = found.get(key.token)
             yield replace(whole, attributes={**whole.attributes, **permits(key)}) if whole else key
 
-    def _ours(self, known: Collection[Sought], first: Page) -> Mapping[Token, LiveKey]:
-        """Our keys by token: from the one page that holds every key, as far as its rows show all there is.
-
-        Both ways show the same of a key, or what is drift would hang on how many keys others have.
-        """
-        complete = self.rows.keys() - first.incomplete
-        asked = [one for one in known if one.token not in complete]
-        found = self.proxy.look_up(asked) if asked else _NONE
+    def _ours(self, known: Collection[Sought], found: Found, first: Page) -> Mapping[Token, LiveKey]:
+        """Our keys by token: from the page that holds every key, as far as its rows show all there is, or looked up."""
         listed = self._listed(found.permits_unseen, first)
         looked_up = {
             token: replace(key, attributes={**key.attributes, **permits(listed.get(token))})
             for token, key in found.keys.items()
         }
+        complete = self.rows.keys() - first.incomplete
         return {one.token: self.rows[one.token] for one in known if one.token in complete} | looked_up
 
     def _listed(self, tokens: Collection[Token], first: Page) -> Mapping[Token, LiveKey]:
@@ -187,7 +197,7 @@ class _Reading:
         return listed | {key.token: key for key in rows if key}
 
     def _add_aliases(self, aliases: Collection[Alias], first: Page) -> None:
-        """Add every row under these aliases, on a proxy with more than one page."""
+        """Add every row under these aliases, where the first page is not all."""
         if not aliases:
             return
         groups, single = _by_prefix(aliases)
@@ -211,15 +221,16 @@ class _Reading:
     def _add_listing(self, first: Page, filters: Mapping[str, str] | None = None) -> bool:
         """Add all rows that the filters admit, by pages in parallel; False where the listing stayed incomplete."""
         for _ in range(_LISTINGS):
-            if first.pages > 1 and len(first.keys) < PAGE:
+            if len(first.keys) < min(PAGE, first.total):
                 first = read_page(self.proxy.connection, 1, filters)
-                continue
             keys = {key.token: key for key in first.keys}
             last = self._add_pages(keys, first, filters)
-            if last is not None and len(keys) == first.total == last.total:
+            complete = last is not None and len(keys) == first.total == last.total
+            again = first if complete and first.pages <= 1 else read_page(self.proxy.connection, 1, filters)
+            if complete and _same(first, again):
                 self._add(keys.values())
                 return True
-            first = read_page(self.proxy.connection, 1, filters)
+            first = again
         return False
 
     def _add_pages(self, keys: dict[Token, LiveKey], first: Page, filters: Mapping[str, str] | None) -> Page | None:
@@ -255,6 +266,15 @@ class _Reading:
         if (first.pages - 1) * _PAGE_COST > len(members):
             return False
         return self._add_listing(first, filters)
+
+
+def _same(first: Page, again: Page) -> bool:
+    """Whether the first page is what it was before the others were read.
+
+    LiteLLM reads and counts a page's rows in two queries: a count may be newer than its rows, so that counts agree
+    although a key was deleted, and with it one that slipped to the page before was missed (seen on 1.72.9).
+    """
+    return first.total == again.total and [key.token for key in first.keys] == [key.token for key in again.keys]
 
 
 def _containing(text: str) -> Mapping[str, str]:
