@@ -53,8 +53,9 @@ from vkstate.planner import plan
 from vkstate.state.model import State
 from vkstate.state.parsing import parse
 from vkstate.state.serialising import serialise
+from vkstate.views.documents import dumped
 from vkstate.views.human import render_plan
-from vkstate.views.json import dumped, plan_document
+from vkstate.views.json import plan_document
 
 PROXY: Final = "memory://proxy"
 LINEAGE: Final = "5f2b7c0a-9d3e-4a61-8f10-2c4d6e8a0b1c"

@@ -387,7 +387,7 @@ def test_counts() -> None:
 # -- the end of a key, as far as the planner itself decides ------------------------------------------------------------
 
 UNTIL_YESTERDAY: Mapping[str, Value] = {"models": ["gpt-4"], "expires_at": "2026-03-17T12:00:00Z"}
-PASSED_AWAY = "expired keys stay as they are: a. --renew gives time again, as does a changed duration or expires_at."
+PASSED_AWAY = "expired keys stay as they are: a. An expires_at in the future gives time again."
 PASSED = Problem(
     "vkstate.yaml:12:3: a would end at 2026-03-17T12:00:00Z, which has passed.",
     "give it an expires_at in the future",

@@ -40,10 +40,12 @@ def scheduled(
     )
 
 
-def applied(*, blocked: bool) -> tuple[RecordedKey, LiveKey]:
+def applied(*, blocked: bool, by_hand: bool = False) -> tuple[RecordedKey, LiveKey]:
     """The same key, as it was applied before or after the start."""
     member = participant(1)
-    return recorded("w-user1", member=member, blocked=blocked), live("w-user1", member=member, blocked=blocked)
+    record = recorded("w-user1", member=member, blocked=blocked)
+    row = live("w-user1", member=member, blocked=blocked)
+    return replace(record, awaits_start=blocked and not by_hand), row
 
 
 def before_and_after(have: Sequence[RecordedKey], rows: Sequence[LiveKey]) -> tuple[Plan, Plan]:
@@ -71,6 +73,15 @@ def test_the_first_plan_after_the_start_opens_the_key() -> None:
     assert early.effective == ()
     (change,) = late.effective
     assert change.diffs == (AttributeDiff("blocked", True, False, Cause.STARTED),)
+
+
+@pytest.mark.parametrize("found_open", [False, True])
+def test_a_block_that_is_lifted_is_not_explained_by_the_start(found_open: bool) -> None:
+    record, _ = applied(blocked=True, by_hand=True)
+    row = live("w-user1", member=participant(1), blocked=not found_open)
+    _, late = before_and_after([record], [row])
+    (change,) = late.effective
+    assert change.diffs == (AttributeDiff("blocked", True, False, Cause.CONFIG, already_live=found_open),)
 
 
 def test_a_start_that_was_put_off_blocks_again() -> None:

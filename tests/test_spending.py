@@ -13,6 +13,7 @@ class Key:
     workshop: str | None
     spend: float
     max_budget: float | None = None
+    lifetime_spend: float | None = None
 
 
 @pytest.mark.parametrize(
@@ -43,16 +44,23 @@ def test_sums_carry_no_noise() -> None:
 def test_totals_are_by_workshop_in_natural_order() -> None:
     found = totals([Key("ai10", 1, 2), Key(None, 4, 8), Key("ai2", 0.5), Key("ai10", 3, 6)])
     assert [*found.workshops] == ["ai2", "ai10"]
-    assert found.workshops["ai2"] == Total(1, Decimal("0.5"), None, Decimal(), 1)
-    assert found.workshops["ai10"] == Total(2, Decimal(4), Decimal(8), Decimal(4), 0)
-    assert found.single == Total(1, Decimal(4), Decimal(8), Decimal(4), 0)
-    assert found.whole == Total(4, Decimal("8.5"), Decimal(16), Decimal(8), 1)
+    assert found.workshops["ai2"] == Total(1, Decimal("0.5"), None, None, Decimal(), 1)
+    assert found.workshops["ai10"] == Total(2, Decimal(4), None, Decimal(8), Decimal(4), 0)
+    assert found.single == Total(1, Decimal(4), None, Decimal(8), Decimal(4), 0)
+    assert found.whole == Total(4, Decimal("8.5"), None, Decimal(16), Decimal(8), 1)
     assert [total.share for total in (found.workshops["ai2"], found.whole)] == [None, Decimal("0.5")]
 
 
 def test_nothing_is_nothing() -> None:
     found = totals([])
-    assert (found.workshops, found.single, found.whole) == ({}, None, Total(0, Decimal(), None, Decimal(), 0))
+    assert found.whole == Total(0, Decimal(), Decimal(), None, Decimal(), 0)
+    assert (found.workshops, found.single) == ({}, None)
+
+
+def test_what_was_spent_in_all_is_known_of_all_or_of_none() -> None:
+    found = totals([Key("ai", 0.1, None, 0.7), Key("ai", 0.2, None, 0.1), Key("old", 1), Key("old", 1, None, 2)])
+    assert found.workshops["ai"].lifetime_spend == Decimal("0.8")
+    assert (found.workshops["old"].lifetime_spend, found.whole.lifetime_spend) == (None, None)
 
 
 @pytest.mark.parametrize(

@@ -172,7 +172,8 @@ class RecordedKey:
     ``applied`` holds the declared attributes as last applied, by flat path, sensitive ones sealed. ``token`` is None
     only while a key whose value the proxy makes is pending. ``server_defaults`` holds, by path, the value that the
     proxy forces in place of a declared one. A ``retired`` key stands under an alias of its own, see
-    :func:`retired_alias`. Instants are aware, UTC.
+    :func:`retired_alias`. ``awaits_start`` says that nobody's hand has blocked the key, but the start of its workshop
+    (see :mod:`vkstate.schedule`); it only explains. Instants are aware, UTC.
     """
 
     alias: Alias
@@ -188,6 +189,7 @@ class RecordedKey:
     pending_since: datetime | None = None
     server_defaults: Mapping[str, Json] = field(default_factory=dict)
     retired: Retired | None = None
+    awaits_start: bool = False
 
 
 @dataclass(frozen=True)

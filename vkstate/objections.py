@@ -13,7 +13,7 @@ from vkstate.expiry import format_zoned
 from vkstate.keys import Alias, DesiredKey, LiveKey, Member, Recorded, RecordedKey
 from vkstate.options import WORKSHOP
 from vkstate.plan import Action, Caution, Change, Problem, Reason
-from vkstate.schedule import ended_by, too_early
+from vkstate.schedule import ended_by, has_passed, too_early
 
 
 @dataclass
@@ -158,14 +158,11 @@ class Objections:
 
     def expired(self, changes: Iterable[Change], now: datetime) -> None:
         """Name the keys that have expired and that nothing is done about: that is no drift."""
-        expired: defaultdict[str | None, list[Alias]] = defaultdict(list)
+        expired: defaultdict[str, list[Alias]] = defaultdict(list)
         for change in changes:
             if change.action is Action.NO_OP and change.desired and change.live and _has_ended(change.live, now):
-                expired[ended_by(change.desired)].append(change.alias)
-        for workshop, aliases in expired.items():
-            again = "--renew gives time again, as does a changed duration or expires_at"
-            if workshop is not None:
-                again = f"Their workshop has ended; this gives it time again: vkstate extend {quote(workshop)} 2h"
+                expired[_time_again(change.desired, now)].append(change.alias)
+        for again, aliases in expired.items():
             self.warnings.append(Caution("expired keys stay as they are: ", tuple(aliases), f". {again}."))
 
     def untimely(self, changes: Iterable[Change], now: datetime) -> None:
@@ -228,6 +225,15 @@ def taken_over(changes: Iterable[Change]) -> tuple[Caution, ...]:
         "left alone."
     )
     return (Caution("", aliases, said),) if aliases else ()
+
+
+def _time_again(key: DesiredKey, now: datetime) -> str:
+    """What gives an expired key time again."""
+    if (workshop := ended_by(key)) is not None:
+        return f"Their workshop has ended; this gives it time again: vkstate extend {quote(workshop)} 2h"
+    if has_passed(key, now):
+        return "An expires_at in the future gives time again"
+    return "--renew gives time again, as does a changed duration or expires_at"
 
 
 def _has_ended(live: LiveKey, now: datetime) -> bool:

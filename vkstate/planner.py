@@ -52,8 +52,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from vkstate.attributes import EXPIRY_PATHS
-from vkstate.differences import Comparison, came_later, compare, declared_expiry, is_protected
-from vkstate.expiry import Until
+from vkstate.differences import Comparison, came_later, compare, is_protected
 from vkstate.identity import is_record_of
 from vkstate.keys import (
     Alias,
@@ -75,7 +74,7 @@ from vkstate.objections import Objections, taken_over
 from vkstate.options import NO_OPTIONS, Options
 from vkstate.plan import Action, AttributeDiff, Cause, Change, Plan, Reason
 from vkstate.retirement import Retirement
-from vkstate.schedule import desired_at, told_of_the_start
+from vkstate.schedule import desired_at, has_passed, told_of_the_start
 from vkstate.targets import matches
 
 UNSETTLED_FOR: Final = timedelta(minutes=10)
@@ -279,7 +278,7 @@ class _Planner:
     def _differences(self, want: DesiredKey, have: RecordedKey | None, row: LiveKey) -> tuple[AttributeDiff, ...]:
         comparison = self._comparison(want, have, row)
         diffs, problems = compare(comparison)
-        diffs = told_of_the_start(want, diffs)
+        diffs = told_of_the_start(want, have, diffs)
         self.objections.problems.extend(problems)
         given = (diff for diff in diffs if diff.path in EXPIRY_PATHS and diff.cause is not Cause.OUTSIDE)
         if comparison.renewed or any(not diff.already_live for diff in given):
@@ -351,6 +350,5 @@ class _Planner:
         return Change(want.alias, Action.CREATE, reason, want, have)
 
     def _refuse_past(self, want: DesiredKey) -> None:
-        expiry = declared_expiry(want)
-        if isinstance(expiry, Until) and expiry.instant <= self.now:
+        if has_passed(want, self.now):
             self.objections.past(want)

@@ -46,14 +46,26 @@ def ended_by(key: DesiredKey) -> str | None:
     return key.member.workshop
 
 
+def has_passed(key: DesiredKey, now: datetime) -> bool:
+    """Whether the config ends a key at an instant that is over: then no renewal gives it time again."""
+    expiry = declared_expiry(key)
+    return isinstance(expiry, Until) and expiry.instant <= now
+
+
 def blocked_by_hand(key: DesiredKey) -> bool:
     """Whether the config says of a key that it is blocked, and not only its workshop's start."""
     return key.declared.get(BLOCKED) is True and key.starts_at is None and BLOCKED not in key.ignore_changes
 
 
-def told_of_the_start(key: DesiredKey, diffs: Iterable[AttributeDiff]) -> tuple[AttributeDiff, ...]:
-    """The differences of a key; where it is opened because time has passed, and no config changed, this is said."""
-    started = key.starts_at is not None and key.declared.get(BLOCKED) is False
+def told_of_the_start(
+    key: DesiredKey, record: RecordedKey | None, diffs: Iterable[AttributeDiff]
+) -> tuple[AttributeDiff, ...]:
+    """The differences of a key; where it is opened because time has passed, and no config changed, this is said.
+
+    A key that somebody had blocked by hand is opened by whoever lifts that.
+    """
+    waited = record is not None and record.awaits_start
+    started = waited and key.starts_at is not None and key.declared.get(BLOCKED) is False
     return tuple(
         replace(diff, cause=Cause.STARTED)
         if started and diff.path == BLOCKED and diff.before is True and diff.cause is Cause.CONFIG

@@ -28,6 +28,10 @@ class Spender(Protocol):
     def spend(self) -> float: ...
 
     @property
+    def lifetime_spend(self) -> float | None:
+        """What it has spent since it was made, also before its budget began anew; None where that is not known."""
+
+    @property
     def max_budget(self) -> float | None:
         """None where the key has no budget of its own, or one that is not to be shown."""
 
@@ -36,12 +40,13 @@ class Spender(Protocol):
 class Total:
     """Several keys together, in US dollars.
 
-    ``budget`` is None where none of them has one; ``of_budget`` is what those have spent that have one, and
-    ``without_budget`` counts the others.
+    ``lifetime_spend`` is None where that of any of them is not known. ``budget`` is None where none of them has one;
+    ``of_budget`` is what those have spent that have one, and ``without_budget`` counts the others.
     """
 
     keys: int
     spend: Decimal
+    lifetime_spend: Decimal | None
     budget: Decimal | None
     of_budget: Decimal
     without_budget: int
@@ -90,11 +95,14 @@ def totals(spenders: Iterable[Spender]) -> Totals:
 
 
 def _total(spenders: Iterable[Spender]) -> Total:
-    together = [(dollars(one.spend), None if one.max_budget is None else dollars(one.max_budget)) for one in spenders]
+    everyone = list(spenders)
+    together = [(dollars(one.spend), None if one.max_budget is None else dollars(one.max_budget)) for one in everyone]
+    lifetimes = [dollars(one.lifetime_spend) for one in everyone if one.lifetime_spend is not None]
     budgets = [budget for _, budget in together if budget is not None]
     return Total(
         keys=len(together),
         spend=sum((spend for spend, _ in together), Decimal()),
+        lifetime_spend=sum(lifetimes, Decimal()) if len(lifetimes) == len(everyone) else None,
         budget=sum(budgets, Decimal()) if budgets else None,
         of_budget=sum((spend for spend, budget in together if budget is not None), Decimal()),
         without_budget=len(together) - len(budgets),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.front import Doing, Drop, Say, Seen, fronted, say_json
+from tests.front import Doing, Drop, Pass, Say, Seen, fronted, say_json
 from tests.workspace import Workspace
 from vkstate.sandbox.exchange import Request
 from vkstate.sandbox.settings import DEFAULT_MASTER_KEY
@@ -58,6 +58,50 @@ def test_a_key_that_does_not_see_ours_makes_nothing_forgotten(project: Workspace
             ran = project.run(*command)
             assert (ran.code, ran.stderr.splitlines()[0]) == (1, "error: the key is not an admin's"), ran
         assert project.state == before
+
+
+def test_a_key_that_may_only_look_plans_and_applies_nothing(project: Workspace, tmp_path: Path) -> None:
+    """As LiteLLM answers to the key of a user whose role is proxy_admin_viewer."""
+    with fronted(tmp_path / "elsewhere.sqlite") as front:
+        project.write("vkstate.yaml", f"proxy: {{url: '{front.url}'}}\n{KEYS}  other: {{models: [gpt-4]}}\n")
+        project.apply()
+        before, calls = project.state, len(front.writes)
+        words = "user not allowed to access this route, role= proxy_admin_viewer. Trying to access: "
+
+        def viewer(seen: Seen) -> Doing:
+            looks = seen.method == "GET" or seen.path == "/v2/key/info"
+            error = {"message": f"{words}{seen.path}", "type": "auth_error", "param": "None", "code": "403"}
+            return Pass() if looks else say_json(403, {"error": error})
+
+        plans = []
+        changes = (
+            "",
+            "  other: {models: [gpt-4]}\n  more: {models: [gpt-4]}\n",
+            "  other: {models: [], max_budget: 1}\n",
+        )
+        for change in (text.replace("[]", "[gpt-4]") for text in changes):
+            project.write("vkstate.yaml", f"proxy: {{url: '{front.url}'}}\n{KEYS}{change}")
+            front.rule = lambda _: Pass()
+            plans.append(project.ok("plan").stdout)
+            front.rule = viewer
+            assert project.ok("plan").stdout == plans[-1]
+            for command in (("apply", "--auto-approve"), ("destroy", "--auto-approve")):
+                ran = project.run(*command)
+                assert (ran.code, ran.stdout) == (1, "")
+                said = f"  POST {front.url}/key/update: LiteLLM said (403): {words}/key/update. "
+                way = "give proxy.master_key the proxy's LITELLM_MASTER_KEY, or a virtual key of a proxy_admin user"
+                assert ran.complaint == [
+                    "error: the key is not an admin's",
+                    f"{said}The key sees every key, and may change none: it is good for plans. Nothing was sent.",
+                    f"hint: {way}",
+                ]
+        assert len({*plans}) == len(changes)
+        assert (project.state, [seen for seen in front.writes[calls:] if seen.path != "/key/update"]) == (before, [])
+        assert project.ok("spend").code == 0
+        checks = project.run("check", "--json").document["checks"]
+        assert [(one["grade"], one["detail"]) for one in checks if one["check"] in ("rights", "attributes")] == [
+            ("warning", "The key sees every key, and may change none: it plans, and cannot apply.")
+        ]
 
 
 def test_nothing_listens(project: Workspace, golden: Callable[[str, str], None]) -> None:

@@ -6,7 +6,6 @@ import json
 import os
 import stat
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.age_people import person
+from tests.end_to_end.clock import timed
 from tests.end_to_end.test_git_standing import commit, git
 from tests.front import Doing, Front, Pass, Seen, fronted, say_json
 from tests.workspace import Json, Workspace
@@ -442,15 +442,19 @@ def test_what_cannot_be_tried_says_what_helps(workspace: Workspace, front: Front
         ]
 
 
-def test_a_key_that_ended_with_its_workshop(workspace: Workspace, front: Front) -> None:
-    end = (datetime.now(UTC) + timedelta(seconds=2)).replace(microsecond=0) + timedelta(seconds=1)
-    workspace.configure(
-        f"proxy: {{url: '{front.url}'}}\n"
-        f"workshops: {{w: {{count: 1, models: [gpt-4], ends_at: '{end.isoformat()}'}}}}\n"
-    )
-    workspace.apply()
-    time.sleep((end - datetime.now(UTC)).total_seconds() + 1)  # LiteLLM meets an end to the second
-    checks: list[Json] = workspace.run("check", "--json", "--as", "*").document["checks"]
+def test_a_key_that_ended_with_its_workshop(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LITELLM_MASTER_KEY", DEFAULT_MASTER_KEY)
+    with timed(tmp_path / "timed.sqlite") as server:
+        end = (server.clock() + timedelta(hours=1)).replace(microsecond=0)
+        workspace.configure(
+            f"proxy: {{url: '{server.front.url}'}}\n"
+            f"workshops: {{w: {{count: 1, models: [gpt-4], ends_at: '{end.isoformat()}'}}}}\n"
+        )
+        workspace.apply()
+        server.clock.forward(hours=1, seconds=1)  # LiteLLM meets an end to the second
+        checks: list[Json] = workspace.run("check", "--json", "--as", "*").document["checks"]
     [tried] = [check for check in checks if check["alias"]]
     assert (tried["detail"], tried["hint"]) == (
         "w-user1 opens nothing: it has expired.",

@@ -15,10 +15,10 @@ SCRIPTS = {
 
 @pytest.mark.parametrize("shell", SCRIPTS)
 def test_the_script(workspace: Workspace, shell: str) -> None:
-    asked = workspace.run_process(environ={"_VKSTATE_COMPLETE": f"source_{shell}"})
+    asked = workspace.run_forked(environ={"_VKSTATE_COMPLETE": f"source_{shell}"})
     assert (asked.code, asked.stderr) == (0, "")
     assert SCRIPTS[shell] in asked.stdout
-    shown = workspace.run_process(
+    shown = workspace.run_forked(
         "--show-completion", shell, environ={"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
     )
     assert (shown.code, shown.stderr) == (0, "")
@@ -28,7 +28,7 @@ def test_the_script(workspace: Workspace, shell: str) -> None:
 def completed(workspace: Workspace, line: str) -> list[str]:
     """What bash would offer for the last word of a line."""
     words = line.split(" ")
-    ran = workspace.run_process(
+    ran = workspace.run_forked(
         environ={"_VKSTATE_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
     )
     assert (ran.code, ran.stderr) == (0, "")

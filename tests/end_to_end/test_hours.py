@@ -10,9 +10,7 @@ from tests.contract.proxies import instant
 from tests.end_to_end.clock import Timed
 from tests.end_to_end.terminal import terminal
 from tests.end_to_end.test_kill import killed
-from tests.end_to_end.test_kill import zygote as zygote  # for tests that kill
 from tests.front import Doing, Pass, Say, Seen, rows_of, say_json
-from tests.reliability.runs import Zygote
 from tests.workspace import Workspace
 
 CONFIG = """\
@@ -92,6 +90,24 @@ def test_keys_open_with_the_first_apply_after_the_start(workspace: Workspace, se
     assert ran.stdout.splitlines()[2] == "~ event-user{1..3}  blocked: true → false (its workshop has started)"
     assert len(server.front.writes) - seen == 3
     assert server.opens(value)
+
+
+def test_a_block_that_is_lifted_is_not_explained_by_the_start(workspace: Workspace, server: Timed) -> None:
+    hours(workspace, server, f"starts_at: {told(at(server, hours=1))}")
+    workspace.apply()
+    assert [record["awaits_start"] for record in workspace.keys.values() if "workshop" in record] == [True] * 3
+    assert "  blocked   until its workshop starts, and somebody applies\n" in (
+        workspace.ok("state", "show", "event-user1").stdout
+    )
+    server.clock.forward(hours=2)
+    workspace.apply()
+    assert not any("awaits_start" in record for record in workspace.keys.values())
+    workspace.ok("block", "event-user1", "--auto-approve")
+    assert "awaits_start" not in workspace.keys["event-user1"]
+    ran = workspace.ok("unblock", "event-user1", "--auto-approve")
+    assert "~ event-user1  blocked: true → false (config changed)" in ran.stdout.splitlines()
+    assert server.opens(workspace.values["event-user1"])
+    workspace.converged()
 
 
 def test_a_state_that_was_lost_before_the_start(workspace: Workspace, server: Timed) -> None:
@@ -383,12 +399,12 @@ def test_an_extension_that_died_does_not_extend_twice(
 @pytest.mark.parametrize("done", [False, True], ids=["lost", "done"])
 @pytest.mark.parametrize("number", [1, 3])
 def test_an_extension_that_was_killed_does_not_extend_twice(
-    begun: tuple[Workspace, datetime], server: Timed, zygote: Zygote, number: int, done: bool
+    begun: tuple[Workspace, datetime], server: Timed, number: int, done: bool
 ) -> None:
     """A process that dies at its first or its last request leaves a config that the same command carries out."""
     project, end = begun
     later, values = end + timedelta(hours=2), project.values
-    killed(project, server.front, zygote, "extend", "event", "2h", "--auto-approve", at=number, done=done)
+    killed(project, server.front, "extend", "event", "2h", "--auto-approve", at=number, done=done)
     assert f"ends_at: {told(later)}" in config(project)
     project.ok("extend", "event", "2h", "--auto-approve")
     assert f"ends_at: {told(later)}" in config(project)

@@ -93,6 +93,9 @@ def test_at_once(project: Workspace) -> None:
     assert project.tokens == tokens, "a plan makes no value"
 
     applied = project.apply("--replace", "one")
+    assert applied.stderr.splitlines()[-1] == (
+        "note: 1 key has a new value. The old one works no longer. Hand the new one out: vkstate output one --out FILE"
+    )
     assert applied.told == AT_ONCE + (
         "\nApplied:\n  -/+ one  The old value had spent $0.0015.\n\n"
         "note: Where the proxy runs several workers without Redis, the others may accept a deleted key for up to 60 s."

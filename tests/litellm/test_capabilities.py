@@ -17,6 +17,7 @@ from vkstate.keys import Capabilities
 from vkstate.litellm.capabilities import (
     Health,
     health,
+    may_change,
     probe,
     prove_admin,
     searches_by_prefix,
@@ -70,9 +71,9 @@ def test_what_is_asked_has_no_possible_type(connection: Connection, answers: res
     answers.add("POST", f"{URL}/key/update", json=_invalid("key"), status=422)
     probe(connection)
     asked = body_of(answers.calls[0].request)
-    assert asked.keys() == ATTRIBUTES.keys() - {"key_type", "extra"} | {"key"}
+    assert asked.keys() == ATTRIBUTES.keys() - {"key_type", "extra", "metadata"} | {"key"}
     assert (asked["key"], asked["max_budget"], asked["models"], asked["blocked"]) == ({"?": "?"},) * 4
-    assert (asked["permissions"], asked["metadata"], asked["model_rpm_limit"]) == ("?",) * 3
+    assert (asked["permissions"], asked["model_rpm_limit"]) == ("?",) * 2
 
 
 @pytest.mark.parametrize(("status", "body"), [(404, {"detail": "Not Found"}), (422, {"detail": "no"}), (200, {})])
@@ -153,6 +154,30 @@ def test_who_is_no_admin(
     with pytest.raises(VkstateError) as caught:
         prove_admin(connection)
     assert type(caught.value) is cause
+
+
+VIEWER = _error("user not allowed to access this route, role= proxy_admin_viewer. Trying to access: /key/update")
+
+
+def test_what_a_server_can_do_is_not_told_to_who_may_only_look(
+    connection: Connection, answers: responses.RequestsMock
+) -> None:
+    answers.add("POST", f"{URL}/key/update", json=VIEWER, status=403)
+    assert probe(connection, writing=False) == Capabilities()
+    with pytest.raises(NotAdmin, match="may change none"):
+        probe(connection)
+    assert not may_change(connection)
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(422, {"detail": [{"loc": ["body", "key"], "msg": "no"}]}), (403, _error("a gateway says no"))],
+)
+def test_what_is_refused_for_another_reason_may_be_changed(
+    status: int, body: Json, connection: Connection, answers: responses.RequestsMock
+) -> None:
+    answers.add("POST", f"{URL}/key/update", json=body, status=status)
+    assert may_change(connection)
 
 
 _NEW = {"status": "healthy", "db": "connected"}

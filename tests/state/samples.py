@@ -103,6 +103,7 @@ def _recorded(draw: st.DrawFn, alias: str) -> RecordedKey:
         pending_since=draw(optional(_instants)),
         server_defaults=draw(st.dictionaries(_name, json_values, max_size=2)),
         retired=draw(st.none() | _retired(alias)),
+        awaits_start=draw(st.booleans()),
     )
 
 

@@ -20,7 +20,8 @@ from tests.state.faults import faults
 from tests.state.samples import NOON, clock
 from vkstate.errors import ExitCode
 from vkstate.state.durable import WriteFailed
-from vkstate.state.lock import Holder, LockHeld, LockUnavailable, StateLock, holder_of
+from vkstate.state.holder import Holder, holder_of
+from vkstate.state.lock import LockHeld, LockUnavailable, StateLock
 
 HOST = socket.gethostname()
 

@@ -34,6 +34,7 @@ FULL = RecordedKey(
     expires_at=NOON + timedelta(days=3),
     prevent_destroy=True,
     server_defaults={"max_budget": 5},
+    awaits_start=True,
 )
 RETIRED = RecordedKey(
     Alias("solo.retired-0a1b2c3d"),
@@ -76,6 +77,7 @@ def test_the_file_is_exactly_this() -> None:
         ],
         "tpm_limit": null
       },
+      "awaits_start": true,
       "created_at": "2026-03-01T12:00:00.123Z",
       "expires_at": "2026-03-04T12:00:00Z",
       "id": "00000000000000a1",

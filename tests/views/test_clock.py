@@ -10,8 +10,9 @@ from tests.factories import DECLARED, NOW, desired, live, participant, planned, 
 from vkstate.attributes import Json
 from vkstate.keys import DesiredKey, Member
 from vkstate.plan import Plan
+from vkstate.views.documents import dumped
 from vkstate.views.human import render_plan
-from vkstate.views.json import dumped, plan_document
+from vkstate.views.json import plan_document
 from vkstate.views.markdown import render_markdown
 
 Golden = Callable[[str, str], None]
@@ -47,14 +48,8 @@ def before_and_after() -> Plan:
                 "user_id": f"user{number}@example.com",
                 "blocked": was,
             }
-            have.append(
-                recorded(
-                    key.alias,
-                    {**key.declared, "blocked": was},
-                    member=key.member,
-                    expires_at=ENDS,
-                )
-            )
+            record = recorded(key.alias, {**key.declared, "blocked": was}, member=key.member, expires_at=ENDS)
+            have.append(replace(record, awaits_start=was))
             rows.append(live(key.alias, shown, member=key.member, expires_at=ENDS))
     gone = Member("w", "ann")
     have.append(recorded("w-ann", {**wants[0].declared, "blocked": True}, member=gone, expires_at=ENDS))

@@ -14,7 +14,9 @@ from vkstate.executor.ports import ClosingLine
 from vkstate.keys import Alias
 from vkstate.plan import Action, Cause, Caution, Change, Plan, Problem, Reason
 from vkstate.spending import totals
-from vkstate.views.json import dumped, error_document, line, outcome_events, plan_document, result_event, summary_event
+from vkstate.views.documents import dumped, error_document, line
+from vkstate.views.events import outcome_events, result_event, summary_event
+from vkstate.views.json import plan_document
 from vkstate.views.totals import totals_document
 
 from .samples import (

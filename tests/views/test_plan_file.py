@@ -12,8 +12,9 @@ from vkstate.attributes import Json, Sensitive
 from vkstate.fingerprint import Entry, entries, fingerprint
 from vkstate.keys import Alias
 from vkstate.plan import Action, Change, Plan, Reason
+from vkstate.views.documents import dumped
 from vkstate.views.human import render_plan
-from vkstate.views.json import dumped, plan_document
+from vkstate.views.json import plan_document
 from vkstate.views.markdown import render_markdown
 from vkstate.views.plan_file import (
     NotAPlanFile,
@@ -269,7 +270,7 @@ def damaged_documents(draw: st.DrawFn) -> Json:
     return whole
 
 
-@settings(max_examples=500)
+@settings(max_examples=4 * settings().max_examples)
 @given(damaged_documents(), st.integers(0, 3))
 def test_whatever_damage_there_is_the_error_is_of_one_class(damaged: Json, cut: int) -> None:
     text = json.dumps(damaged)

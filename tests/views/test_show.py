@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from vkstate.attributes import Json, Value
 from vkstate.keys import Alias, Member, Recorded, Status
-from vkstate.views.json import dumped
+from vkstate.views.documents import dumped
 from vkstate.views.show import ShownKey, alias_list, key_document, key_text, state_document, state_text
 from vkstate.views.values import ANSI
 
@@ -148,6 +148,7 @@ def test_a_live_key_that_is_not_ours() -> None:
         "expires_at": None,
         "pending_since": None,
         "prevent_destroy": False,
+        "awaits_start": False,
         "retired": None,
         "applied": None,
         "live": {

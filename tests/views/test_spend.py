@@ -101,6 +101,17 @@ def test_the_row_of_a_soft_budget_bounds_nothing() -> None:
     assert spent_key(recorded("a", {}), live("a", {"budget_id": "made-by-litellm"}), NOW).elsewhere is None
 
 
+def test_what_was_spent_before_a_budget_began_anew_is_told_beside() -> None:
+    again = replace(key("again", 1, budget_duration="30d"), lifetime_spend=7.5)
+    text = spend_text(spending([again, replace(key("once", 2), lifetime_spend=2), key("old", 3)]))
+    assert [line.rstrip() for line in text.splitlines()[:4]] == [
+        "ALIAS  SPENT  LIFETIME          BUDGET  SHARE  LAST USED",
+        "again  $1.00     $7.50  $10.00 per 30d   10 %  2026-11-28T17:00:00Z",
+        "old    $3.00         -          $10.00   30 %  2026-11-28T17:00:00Z",
+        "once   $2.00     $2.00          $10.00   20 %  2026-11-28T17:00:00Z",
+    ]
+
+
 def test_the_most_spent_come_first_and_those_that_spent_alike_by_their_alias() -> None:
     keys = [key("user10", 1), key("user2", 1), key("b", 3), key("gone", None), key("a", 0)]
     found = spending(keys, by_spend=True, top=4)

@@ -10,8 +10,9 @@ import pytest
 from tests.golden import GOLDEN
 from vkstate.keys import Alias, Member
 from vkstate.plan import Action, Cause, Caution, Change, Plan, Problem, Reason
+from vkstate.views.documents import dumped
 from vkstate.views.human import render_plan
-from vkstate.views.json import dumped, plan_document
+from vkstate.views.json import plan_document
 from vkstate.views.summary import (
     Kind,
     Mode,

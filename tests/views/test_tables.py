@@ -29,6 +29,15 @@ def test_a_column_yields_no_further_than_its_header_and_eight() -> None:
     )
 
 
+def test_an_optional_column_is_left_out_where_it_is_empty() -> None:
+    rows = [("a", "", "1", ""), ("b", "", "22", "x")]
+    assert table(("A", "B", "C", "D"), rows, width=80, optional=(1, 2, 3), right=(2,)) == (
+        "  A   C  D",
+        "  a   1",
+        "  b  22  x",
+    )
+
+
 def test_a_table_without_rows_is_its_header() -> None:
     assert table(("A", "B"), [], width=80) == ("  A  B",)
 

@@ -35,6 +35,22 @@ def test_what_has_no_budget_is_left_out_of_the_share() -> None:
     )
 
 
+def test_what_was_spent_before_a_budget_began_anew_is_told_beside() -> None:
+    keys = [Key("ai", 1, 10, 3.5), Key("old", 1, 10), Key(None, 2, 10, 2)]
+    assert totals_lines(totals(keys), width=100) == (
+        "  WORKSHOP       KEYS  SPENT  LIFETIME  BUDGET  SHARE",
+        "  ai                1  $1.00     $3.50  $10.00   10 %",
+        "  old               1  $1.00         -  $10.00   10 %",
+        "  (single keys)     1  $2.00     $2.00  $10.00   20 %",
+        "  in all            3  $4.00         -  $30.00   13 %",
+    )
+
+
+def test_no_column_repeats_what_was_spent() -> None:
+    keys = [Key("ai", 0.1 + 0.2, 10, 0.3), Key("old", 1, 10), Key("set-by-hand", 1, 10, 0)]
+    assert totals_lines(totals(keys), width=100)[0] == "  WORKSHOP     KEYS  SPENT  BUDGET  SHARE"
+
+
 def test_a_narrow_terminal_cuts_the_names() -> None:
     assert totals_lines(totals([Key("a-very-long-workshop", 1, 2)]), width=44)[1] == (
         "  a-very-long-w…     1  $1.00   $2.00   50 %"
@@ -67,12 +83,31 @@ def test_a_figure_in_a_column() -> None:
 
 
 def test_the_document() -> None:
-    whole = {"keys": 3, "spend": 1.3, "max_budget": 5.0, "share": 0.26, "without_budget": 0}
-    assert totals_document(totals([Key("ai", 0.1, 1), Key("ai", 0.2, 1), Key(None, 1, 3)])) == {
-        **whole,
+    assert totals_document(totals([Key("ai", 0.1, 1, 0.7), Key("ai", 0.2, 1, 0.1), Key(None, 1, 3)])) == {
+        "keys": 3,
+        "spend": 1.3,
+        "lifetime_spend": None,
+        "max_budget": 5.0,
+        "share": 0.26,
+        "without_budget": 0,
         "workshops": [
-            {"workshop": "ai", "keys": 2, "spend": 0.3, "max_budget": 2.0, "share": 0.15, "without_budget": 0}
+            {
+                "workshop": "ai",
+                "keys": 2,
+                "spend": 0.3,
+                "lifetime_spend": 0.8,
+                "max_budget": 2.0,
+                "share": 0.15,
+                "without_budget": 0,
+            }
         ],
-        "single_keys": {"keys": 1, "spend": 1.0, "max_budget": 3.0, "share": 0.3333, "without_budget": 0},
+        "single_keys": {
+            "keys": 1,
+            "spend": 1.0,
+            "lifetime_spend": None,
+            "max_budget": 3.0,
+            "share": 0.3333,
+            "without_budget": 0,
+        },
     }
     assert totals_document(totals([Key("ai", 1)]))["single_keys"] is None

@@ -11,7 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar
 
+from vkstate.cli.elsewhere import from_here
 from vkstate.cli.expecting import Expected
+from vkstate.cli.lock_timeout import lock_seconds
 from vkstate.cli.own_files import refuse_own
 from vkstate.cli.planning import Planned
 from vkstate.cli.project import Project
@@ -22,12 +24,12 @@ from vkstate.errors import ExitCode, VkstateError
 from vkstate.executor.outcome import Outcome
 from vkstate.executor.run import execute
 from vkstate.executor.stop import Stop
-from vkstate.expiry import parse_duration
 from vkstate.litellm.client import Connection
 from vkstate.plan import Action, Plan
 from vkstate.state.exposed import refuse_addable
 from vkstate.state.journal import FileJournal
 from vkstate.views.outcome import Command
+from vkstate.views.reissue import reissue_note
 from vkstate.views.summary import counted_problems
 from vkstate.views.words import counted, verb
 
@@ -48,13 +50,6 @@ class SecretsFileUnusable(VkstateError):
     """``--secrets-out`` names a file that cannot be written, or that should not be."""
 
     summary: ClassVar[str] = "the new key values cannot be written there"
-
-
-class WrongDuration(VkstateError):
-    """``--lock-timeout`` is no duration."""
-
-    summary: ClassVar[str] = "the lock timeout is not a duration"
-    exit_code: ClassVar[ExitCode] = ExitCode.USAGE
 
 
 @dataclass(frozen=True)
@@ -121,16 +116,6 @@ def carry_out(
         if beforehand:
             beforehand()
         return _execute(project, run, result)
-
-
-def lock_seconds(text: str) -> float:
-    """The seconds of ``--lock-timeout``; ``0s`` does not wait."""
-    if text in ("0", "0s"):
-        return 0.0
-    try:
-        return float(parse_duration(text))
-    except ValueError as error:
-        raise WrongDuration(f"--lock-timeout: {error}.", hint="for example: --lock-timeout 60s") from None
 
 
 def _in_the_way(plan: Plan) -> str:
@@ -221,7 +206,16 @@ def _execute(project: Project, run: Run, result: Planned) -> int:
         show_outcome(project, outcome, run.command, as_json=run.as_json, report=journal.report_path)
     except BrokenPipeError:  # whoever read the plan has seen enough; what was done does not change by that
         hush()
+    if not run.as_json:
+        _say_new_values(project, run, result, outcome)
     return exit_code(outcome)
+
+
+def _say_new_values(project: Project, run: Run, result: Planned, outcome: Outcome) -> None:
+    file = None if run.secrets_out is None else str(run.secrets_out)
+    if note := reissue_note(outcome, result.recorded.keys.values(), file=file):
+        directory = project.shared.chdir
+        say(from_here(note, None if directory is None else str(directory)))
 
 
 def exit_code(outcome: Outcome) -> int:

@@ -148,7 +148,7 @@ def _command_of(arguments: Sequence[str]) -> str:
 def _said(error: VkstateError, arguments: Sequence[str]) -> int:
     """Print a failure: what kind it is, what happened and why, and the next command; for machines as well."""
     if _wants_json(arguments):
-        from vkstate.views.json import error_document, line
+        from vkstate.views.documents import error_document, line
 
         sys.stdout.write(line(error_document(error)))
         sys.stdout.flush()

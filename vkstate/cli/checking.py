@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from shlex import quote
 
 from vkstate.cli.checking_files import exposed_secrets
 from vkstate.cli.checking_keys import keys_tried
 from vkstate.cli.checking_proxy import proxy_findings
+from vkstate.cli.checking_time import timely
 from vkstate.cli.findings import Finding, failed, named, warning, well, wrong
 from vkstate.cli.project import Project
 from vkstate.cli.selecting import handed_out
@@ -19,7 +19,7 @@ from vkstate.errors import VkstateError
 from vkstate.keys import Alias, Origin, RecordedKey, Status
 from vkstate.litellm.client import Connection
 from vkstate.state.git import StateBehind, refuse_behind, unanswered, warnings_of
-from vkstate.views.words import and_others, counted, verb
+from vkstate.views.words import counted, verb
 
 
 class Check:
@@ -133,7 +133,8 @@ class Check:
             with project.connected() as connection:
                 yield from self._warnings("connection")
                 admitted = yield from proxy_findings(project.config, connection)
-                yield from _timely(project.state.keys, connection.now())
+                desired = {key.alias: key for key in project.config.keys}
+                yield from timely(desired, project.state.keys, connection.now())
                 if admitted:
                     yield from self._keys(connection, [*given, *gone])
         except VkstateError as error:
@@ -152,26 +153,3 @@ def _unsettled(keys: Mapping[Alias, RecordedKey]) -> Iterator[Finding]:
         are = verb(len(pending), "is", "are")
         said = f"An apply was interrupted: {named(pending)} {are} recorded, and nobody knows yet whether the proxy has"
         yield warning("state", f"{said} {verb(len(pending), 'it', 'them')}.", "vkstate apply settles it")
-
-
-def _timely(keys: Mapping[Alias, RecordedKey], now: datetime) -> Iterator[Finding]:
-    """What time has done to the keys, by the server's clock as far as that is known."""
-    retired = {
-        alias: record.retired
-        for alias, record in keys.items()
-        if record.retired is not None and record.status is not Status.PENDING
-    }
-    due = [alias for alias, aside in retired.items() if aside.delete_after is None or aside.delete_after <= now]
-    if due:
-        said = (
-            f"{named(due)} {verb(len(due), 'was', 'were')} replaced, and {verb(len(due), 'its', 'their')} time is over."
-        )
-        yield warning("keys", said, f"vkstate apply deletes {verb(len(due), 'it', 'them')}")
-    ended = [
-        alias
-        for alias, record in keys.items()
-        if alias not in retired and record.expires_at is not None and record.expires_at <= now
-    ]
-    if ended:
-        said = f"{named(ended)} {verb(len(ended), 'has', 'have')} expired."
-        yield warning("keys", said, f"vkstate apply --renew {quote(ended[0])}{and_others(len(ended))} gives time again")

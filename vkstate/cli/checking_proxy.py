@@ -13,7 +13,7 @@ from vkstate.config.config import Config
 from vkstate.differences import declared_of
 from vkstate.errors import VkstateError
 from vkstate.keys import Alias, DesiredKey
-from vkstate.litellm.capabilities import Health, health, is_licensed, probe, prove_admin, served_models
+from vkstate.litellm.capabilities import Health, health, is_licensed, may_change, probe, prove_admin, served_models
 from vkstate.litellm.client import Connection
 from vkstate.litellm.convert import ENTERPRISE
 from vkstate.litellm.teams import read_teams
@@ -42,7 +42,10 @@ def proxy_findings(config: Config, connection: Connection) -> Generator[Finding,
     except VkstateError as error:
         yield failed("rights", error)
         return False
-    yield well("rights", "The master key may manage every key.")
+    if may_change(connection):
+        yield well("rights", "The master key may manage every key.")
+    else:
+        yield warning("rights", "The key sees every key, and may change none: it plans, and cannot apply.")
     try:
         yield from _models(config, connection)
         yield from _teams(config, connection)
@@ -114,7 +117,7 @@ def _teams(config: Config, connection: Connection) -> Iterator[Finding]:
 
 def _attributes(config: Config, connection: Connection) -> Iterator[Finding]:
     """What the config declares and this LiteLLM does not know, or keeps for those who pay."""
-    vain = _declaring(config.keys, probe(connection).unknown)
+    vain = _declaring(config.keys, probe(connection, writing=False).unknown)
     for name, aliases in sorted(vain.items()):
         said = f"This LiteLLM does not know {name}, which {named(aliases)} would have, and ignores it."
         yield warning("attributes", said, f"take {name} out of the config, or upgrade the proxy")

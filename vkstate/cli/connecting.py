@@ -8,16 +8,11 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Final
 
 from vkstate.cli.terminal import say
 from vkstate.config.config import Config
 from vkstate.config.master_key import resolve_master_key
 from vkstate.litellm.client import Connection
-from vkstate.sandbox.settings import DEFAULT_MASTER_KEY
-from vkstate.state.directory import prepare
-
-SANDBOX_NAME: Final = "sandbox.sqlite"
 
 
 def proxy_connection(config: Config, secrets: list[str], *, verbose: bool) -> Connection:
@@ -43,7 +38,9 @@ def proxy_connection(config: Config, secrets: list[str], *, verbose: bool) -> Co
 
 def sandbox_connection(directory: Path, *, verbose: bool) -> Connection:
     """A connection to the embedded key server, which keeps its keys in this directory; says that it is no LiteLLM."""
+    from vkstate.cli.sandbox import sandbox_path
     from vkstate.sandbox.adapter import BASE_URL, SCHEME, SandboxAdapter
+    from vkstate.sandbox.settings import DEFAULT_MASTER_KEY
 
     say("note: sandbox:// is the key server embedded in vkstate, for trying and testing; its keys open nothing.")
     adapter = SandboxAdapter(sandbox_path(directory))
@@ -53,12 +50,6 @@ def sandbox_connection(directory: Path, *, verbose: bool) -> Connection:
         mount=lambda session: session.mount(SCHEME, adapter),
         log=_log if verbose else None,
     )
-
-
-def sandbox_path(directory: Path) -> Path:
-    """Where the embedded key server keeps its keys; the directory is made."""
-    prepare(directory)
-    return directory / SANDBOX_NAME
 
 
 def _log(method: str, path: str, status: int | None, milliseconds: float) -> None:

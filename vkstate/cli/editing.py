@@ -29,8 +29,8 @@ from vkstate.litellm.capabilities import prove_admin
 from vkstate.litellm.client import Connection
 from vkstate.plan import Action, Plan
 from vkstate.targets import Selection
+from vkstate.views.documents import line
 from vkstate.views.grouping import listing
-from vkstate.views.json import line
 
 
 class MoreThanAsked(VkstateError):

@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 
 from vkstate.age import Recipient
 from vkstate.attributes import Json
-from vkstate.cli.applying import lock_seconds
+from vkstate.cli.lock_timeout import lock_seconds
 from vkstate.cli.project import Project
 from vkstate.cli.rekeying import ValuesClosed, given_recipient
 from vkstate.cli.rewriting import Rewritten, bytes_of, check_writable, loaded
@@ -19,8 +19,8 @@ from vkstate.config.recipients import with_age_store, with_plain_store
 from vkstate.errors import ExitCode, VkstateError
 from vkstate.keys import Alias, KeyValue, natural_order
 from vkstate.state.secret_store import SecretStore
+from vkstate.views.documents import FORMAT_VERSION, dumped
 from vkstate.views.grouping import listing
-from vkstate.views.json import FORMAT_VERSION, dumped
 from vkstate.views.words import counted, verb
 
 

@@ -94,8 +94,8 @@ def output(
     from vkstate.cli.handout_files import place_of, write_files
     from vkstate.cli.opening import say_unknown
     from vkstate.cli.project import Project
+    from vkstate.cli.screen import width
     from vkstate.cli.selecting import handed_out
-    from vkstate.cli.showing import width
     from vkstate.views.formats.env import env_files
     from vkstate.views.handouts import PENDING
     from vkstate.views.tables import UNCUT

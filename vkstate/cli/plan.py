@@ -75,7 +75,7 @@ def plan(
     read_beside_others(project)
     project.in_git(writing=False)
     with project.connected() as connection:
-        result = planned(project, connection, asked)
+        result = planned(project, connection, asked, writing=False)
     mode, arguments = mode_of(asked), options_of(asked).arguments
     match written:
         case Format.TEXT:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from vkstate.attributes import LATER
 from vkstate.cli.declared_secrets import refuse_secrets
@@ -27,10 +27,13 @@ from vkstate.plan import Action, Plan
 from vkstate.planner import plan as make_plan
 from vkstate.refresh import refresh
 from vkstate.safety import check_models, limit_deletes, refuse_empty, refuse_vain
-from vkstate.state.lock import holder_of
+from vkstate.state.holder import holder_of
 from vkstate.state.model import State
 from vkstate.targets import Selection, matches, restrict, unmatched
 from vkstate.teams import Teams, check_teams, sought_teams
+
+_SEEN: Final = frozenset({Action.UPDATE, Action.DELETE})
+"""What is done to a key that was found. All else builds on what was not: to whoever does not see all, that is more."""
 
 
 class NothingTargeted(VkstateError):
@@ -69,9 +72,10 @@ class Planned:
     proxy: LiteLLMProxy
 
 
-def planned(project: Project, connection: Connection, wish: Wish) -> Planned:
+def planned(project: Project, connection: Connection, wish: Wish, *, writing: bool = True) -> Planned:
     """The plan of a project. What is needed only for writing is asked of the proxy only where the plan writes.
 
+    :param writing: whether the plan is to be carried out: then the key that is presented must be allowed to.
     :raises VkstateError: config, state or proxy cannot be read, or a target names nothing.
     """
     config = project.config
@@ -97,7 +101,8 @@ def planned(project: Project, connection: Connection, wish: Wish) -> Planned:
             return refresh(recorded, live, declared)
         return make_plan(desired, recorded, live, able, connection.now(), options)
 
-    plan, told = asked_and_made(connection, made, models=config.proxy.check_models != "off")
+    models = config.proxy.check_models != "off"
+    plan, told = asked_and_made(connection, made, models=models, writing=writing and not wish.refresh_only)
     plan = _checked(plan, project, told, wish, recorded, desired)
     refuse_secrets(plan, project.secrets())
     return Planned(plan, project.state, recorded, proxy)
@@ -130,27 +135,28 @@ class Told:
 
 
 def asked_and_made(
-    connection: Connection, made: Callable[[Capabilities], Plan], *, models: bool = False
+    connection: Connection, made: Callable[[Capabilities], Plan], *, models: bool = False, writing: bool = True
 ) -> tuple[Plan, Told]:
     """A plan, and what the proxy tells of itself. What only a plan that writes needs is asked only where it does.
 
     :param made: the plan, for what the server can do.
     :param models: whether to ask what is served.
+    :param writing: whether the plan is to be carried out.
     """
     plan = made(Capabilities())
     if not (plan.effective or plan.problems):  # a key that does not see all makes ours look gone: that is writing, too
         return plan, Told()
-    told = _asked(connection, plan, models=models)
+    told = _asked(connection, plan, models=models, writing=writing)
     return made(told.able), told
 
 
-def _asked(connection: Connection, plan: Plan, *, models: bool) -> Told:
+def _asked(connection: Connection, plan: Plan, *, models: bool, writing: bool) -> Told:
     """What only a plan that writes needs to know, asked at once: the rights, what the server can do, what it serves."""
     told = Told()
     teams = sought_teams(plan)
 
     def ask_abilities() -> None:
-        told.able = probe(connection)
+        told.able = probe(connection, writing=writing)
 
     def ask_models() -> None:
         told.served = served_models(connection)
@@ -158,9 +164,12 @@ def _asked(connection: Connection, plan: Plan, *, models: bool) -> Told:
     def ask_teams() -> None:
         told.teams = read_teams(connection, teams)
 
-    questions: list[Callable[[], None]] = [lambda: prove_admin(connection)]
+    questions: list[Callable[[], None]] = []
+    if plan.problems or any(change.action not in _SEEN for change in plan.effective):
+        questions.append(lambda: prove_admin(connection))
     made = [change.desired for change in plan.of(Action.CREATE, Action.REPLACE) if change.desired]
-    if plan.of(Action.UPDATE, Action.ADOPT) or any(declared_of(key, LATER) for key in made):
+    sends = writing and any(change.needs_request for change in plan.effective)
+    if sends or plan.of(Action.UPDATE, Action.ADOPT) or any(declared_of(key, LATER) for key in made):
         questions.append(ask_abilities)
     if models and any(change.desired for change in plan.changes):
         questions.append(ask_models)

@@ -1,4 +1,7 @@
-"""One project directory: where its config and state lie, and what is reached through them."""
+"""One project directory: where its config and state lie, and what is reached through them.
+
+What reads them is imported where it is asked for: most commands need a part of it.
+"""
 
 from __future__ import annotations
 
@@ -10,27 +13,23 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from vkstate.age import IDENTITY_VARIABLE, Recipient
 from vkstate.cli.elsewhere import from_here
 from vkstate.cli.shared import Shared
 from vkstate.cli.terminal import say
-from vkstate.config.config import Config
-from vkstate.config.loader import load
-from vkstate.config.variables import load_var_file
 from vkstate.errors import ExitCode, VkstateError
-from vkstate.state.age_store import AgeStore, secrets_path_of
-from vkstate.state.binding import check_binding
-from vkstate.state.directory import directory_of
-from vkstate.state.file import StateFile
-from vkstate.state.git import Standing, inspect, refuse_behind, refuse_missing, unanswered, warnings_of
-from vkstate.state.identities import Identities
-from vkstate.state.lock import Holder, StateLock
-from vkstate.state.model import State
-from vkstate.state.plain_store import PlainStore
-from vkstate.state.secret_store import SecretStore
 
 if TYPE_CHECKING:
+    from vkstate.age import Recipient
+    from vkstate.config.config import Config
     from vkstate.litellm.client import Connection
+    from vkstate.state.age_store import AgeStore
+    from vkstate.state.file import StateFile
+    from vkstate.state.git import Standing
+    from vkstate.state.holder import Holder
+    from vkstate.state.identities import Identities
+    from vkstate.state.model import State
+    from vkstate.state.plain_store import PlainStore
+    from vkstate.state.secret_store import SecretStore
 
 CONFIG_NAME: Final = "vkstate.yaml"
 STATE_NAME: Final = "vkstate.state.json"
@@ -75,8 +74,21 @@ class Project:
         self._seen: list[str] = []
         self.config_path = shared.config or Path(CONFIG_NAME)
         self.state_path = shared.state or self.config_path.parent / STATE_NAME
-        self.secrets_path = secrets_path_of(self.state_path)
-        self.identities = Identities(identities, os.environ)
+        self._identities = identities
+
+    @cached_property
+    def secrets_path(self) -> Path:
+        """Where the encrypted store lies, or would."""
+        from vkstate.state.age_store import secrets_path_of
+
+        return secrets_path_of(self.state_path)
+
+    @cached_property
+    def identities(self) -> Identities:
+        """Whoever may open an encrypted store."""
+        from vkstate.state.identities import Identities
+
+        return Identities(self._identities, os.environ)
 
     def _say(self, sentence: str) -> None:
         directory = self.shared.chdir
@@ -87,12 +99,16 @@ class Project:
         """What ``--var-file`` and ``--var`` give, the latter before the former."""
         variables: dict[str, str] = {}
         for path in self.shared.var_file:
+            from vkstate.config.variables import load_var_file
+
             variables |= load_var_file(path)
         return {**variables, **_given(self.shared.var)}
 
     @cached_property
     def config(self) -> Config:
         """The config, with its warnings said once."""
+        from vkstate.config.loader import load
+
         config = load(self.config_path, variables=self.variables, environ=os.environ)
         for warning in config.warnings:
             self._warn(warning)
@@ -105,6 +121,8 @@ class Project:
     @cached_property
     def state_file(self) -> StateFile:
         """The keeper of the state: what it read is what it may overwrite, and never with a secret in it."""
+        from vkstate.state.file import StateFile
+
         return StateFile(self.state_path, secrets=self.secrets)
 
     def secrets(self) -> Iterator[str]:
@@ -129,10 +147,15 @@ class Project:
 
     def plain_store(self, lineage: str) -> PlainStore:
         """The store of this machine, whatever the config names."""
+        from vkstate.state.directory import directory_of
+        from vkstate.state.plain_store import PlainStore
+
         return PlainStore(directory_of(self.state_path), lineage, closing=self._closing)
 
     def age_store(self, lineage: str, recipients: Sequence[Recipient] | None = None) -> AgeStore:
         """The encrypted store, whatever the config names; what is added is for these, or for the config's."""
+        from vkstate.state.age_store import AgeStore
+
         given = self.config.secrets.recipients if recipients is None else recipients
         return AgeStore(self.secrets_path, lineage, given, self.identities)
 
@@ -140,7 +163,12 @@ class Project:
     def stored_lineage(self) -> str | None:
         """The lineage whose values the secret store holds; None where there is no store."""
         if self.config.secrets.store == "age":
+            from vkstate.state.age_store import AgeStore
+
             return AgeStore.lineage_in(self.secrets_path)
+        from vkstate.state.directory import directory_of
+        from vkstate.state.plain_store import PlainStore
+
         return PlainStore.lineage_in(directory_of(self.state_path))
 
     def say_of_store(self) -> None:
@@ -162,11 +190,15 @@ class Project:
     @property
     def hidden(self) -> frozenset[str]:
         """The environment variables that hold secrets: other programs do not see them."""
+        from vkstate.age import IDENTITY_VARIABLE
+
         return self.config.environment | {IDENTITY_VARIABLE}
 
     @contextmanager
     def locked(self, timeout: float, command: str) -> Iterator[None]:
         """Hold the lock, and only then read the state."""
+        from vkstate.state.lock import StateLock
+
         with StateLock(self.state_path, timeout, command, waiting=_waiting):
             yield
 
@@ -174,11 +206,16 @@ class Project:
         """See that config and state can be read and go together, before the lock is taken: where they do not, nothing
         is written. The state that counts is read under the lock.
         """
+        from vkstate.state.binding import check_binding
+        from vkstate.state.file import StateFile
+
         url = self.config.proxy.url
         check_binding(StateFile(self.state_path).read(), url)
 
     def bound(self) -> None:
         """See that the state belongs to the configured proxy."""
+        from vkstate.state.binding import check_binding
+
         url = self.config.proxy.url
         check_binding(self.state, url)
 
@@ -188,6 +225,8 @@ class Project:
         """
         if self.is_sandbox:
             return None
+        from vkstate.state.git import inspect
+
         encrypted = self.secrets_path if self.config.secrets.store == "age" else None
         return inspect(self.state_path, hidden=self.hidden, encrypted=encrypted)
 
@@ -198,9 +237,13 @@ class Project:
         :raises StateBehind: it is.
         :raises StoreMissing: the encrypted store is gone, and git has it.
         """
+        if self.is_sandbox:
+            return
+        from vkstate.state.git import refuse_behind, refuse_missing, unanswered, warnings_of
+
         standing = self.standing()
         if standing is None:
-            if not self.is_sandbox and (top := unanswered(self.state_path)):
+            if top := unanswered(self.state_path):
                 self._warn(
                     f"git does not tell how {self.state_path} stands in {top}, nor whether others have a newer one: "
                     f"git -C {shlex.quote(str(top))} status"
@@ -226,6 +269,7 @@ class Project:
     def connected(self) -> Iterator[Connection]:
         """A connection to the configured proxy, closed at the end."""
         from vkstate.cli.connecting import proxy_connection, sandbox_connection
+        from vkstate.state.directory import directory_of
 
         verbose = self.shared.verbose
         if self.is_sandbox:

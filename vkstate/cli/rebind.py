@@ -33,7 +33,7 @@ def rebind(
 
     First sees that every recorded key exists there. No key is changed.
     """
-    from vkstate.cli.applying import lock_seconds
+    from vkstate.cli.lock_timeout import lock_seconds
     from vkstate.cli.project import Project
     from vkstate.state.file import StateFile
 
@@ -48,7 +48,6 @@ def rebind(
 def _rebound(project: Project, state: State, *, ask: bool, dry: bool) -> int:
     from dataclasses import replace
 
-    from vkstate.cli.showing import reading
     from vkstate.cli.terminal import ask_yes, write
     from vkstate.urls import canonical_url
     from vkstate.views.words import counted
@@ -61,6 +60,8 @@ def _rebound(project: Project, state: State, *, ask: bool, dry: bool) -> int:
     if old == new:
         write(f"{project.state_path} is bound to {new} already: there is nothing to do.")
         return 0
+    from vkstate.cli.showing import reading
+
     project.say_of_store()
     with project.connected() as connection, reading(project, connection):
         found = _existing(connection, state, new, project.config.proxy.parallelism)

@@ -28,7 +28,7 @@ def rebuild(
     For a state that was lost or damaged. Every key carries the lineage of the state that it belongs to; what the proxy
     holds of it now is recorded as applied. No key is changed. What stood in the state's place is kept in .vkstate/.
     """
-    from vkstate.cli.applying import lock_seconds
+    from vkstate.cli.lock_timeout import lock_seconds
     from vkstate.cli.project import Project
     from vkstate.cli.rebuilding import carry_out_rebuild
 

@@ -9,7 +9,7 @@ from typing import ClassVar, Final, TypeAlias
 
 from vkstate.age import NotARecipient, Recipient, recipient_of
 from vkstate.attributes import Json
-from vkstate.cli.applying import lock_seconds
+from vkstate.cli.lock_timeout import lock_seconds
 from vkstate.cli.project import Project
 from vkstate.cli.rewriting import Rewritten, bytes_of, check_writable, loaded
 from vkstate.cli.terminal import say, write
@@ -18,8 +18,8 @@ from vkstate.config.recipients import with_recipient, without_recipient
 from vkstate.errors import ExitCode, VkstateError
 from vkstate.keys import Alias, natural_order
 from vkstate.state.age_store import AgeStore
+from vkstate.views.documents import FORMAT_VERSION, dumped
 from vkstate.views.grouping import listing as named
-from vkstate.views.json import FORMAT_VERSION, dumped
 from vkstate.views.secret_store import KeptValue, StoreListing
 from vkstate.views.words import counted, escaped, verb
 

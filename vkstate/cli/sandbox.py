@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Final
 
 import typer
 
 from vkstate.cli.shared import Shared
 from vkstate.cli.terminal import say
+
+SANDBOX_NAME: Final = "sandbox.sqlite"
 
 
 def serve(
@@ -19,7 +22,6 @@ def serve(
 
     Offers this project's sandbox to curl and other tools, for trying and testing only.
     """
-    from vkstate.cli.connecting import sandbox_path
     from vkstate.cli.project import Project
     from vkstate.sandbox.server import serve as listen
     from vkstate.sandbox.settings import DEFAULT_MASTER_KEY
@@ -32,3 +34,11 @@ def serve(
 
     listen(sandbox_path(directory_of(Project(shared).state_path)), host, port, announce=announce)
     return 0
+
+
+def sandbox_path(directory: Path) -> Path:
+    """Where the embedded key server keeps its keys; the directory is made."""
+    from vkstate.state.directory import prepare
+
+    prepare(directory)
+    return directory / SANDBOX_NAME

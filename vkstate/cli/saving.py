@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from vkstate.cli.expecting import Expected, Origin
-from vkstate.cli.planning import Wish
-from vkstate.cli.project import Project
 from vkstate.cli.terminal import say
-from vkstate.cli.wishing import mode_of
 from vkstate.errors import VkstateError
 from vkstate.fingerprint import entries, fingerprint
 from vkstate.plan import Plan
 from vkstate.state.durable import durable_write, exists
 from vkstate.targets import Selection
 from vkstate.views.plan_file import NotAPlanFile, PlanOptions, SavedPlan, UnreadablePlan, plan_file_text, read_plan_file
+
+if TYPE_CHECKING:
+    from vkstate.cli.expecting import Expected
+    from vkstate.cli.planning import Wish
+    from vkstate.cli.project import Project
 
 
 class PlanFileUnreadable(VkstateError):
@@ -49,6 +50,8 @@ def check_place(path: Path) -> None:
 
 def save_plan(project: Project, plan: Plan, wish: Wish, path: Path) -> None:
     """Write a plan, for ``apply`` to be held to it later. It holds no secret."""
+    from vkstate.cli.wishing import mode_of
+
     url = project.config.proxy.url
     text = plan_file_text(
         plan,
@@ -93,6 +96,9 @@ def load_saved(path: Path, *, otherwise: str = "single keys are named by --targe
 
 def load_plan(path: Path) -> tuple[Wish, Expected]:
     """What a saved plan was asked for, and what it is to be held to."""
+    from vkstate.cli.expecting import Expected, Origin
+    from vkstate.cli.planning import Wish
+
     saved = load_saved(path)
     options = saved.options
     wish = Wish(

@@ -20,14 +20,15 @@ def schema(
 
     Editors complete and check the config with it.
     """
-    from vkstate.cli.own_files import refuse_own
     from vkstate.cli.project import Project
     from vkstate.config.schema_json import json_schema
-    from vkstate.state.durable import durable_write
 
     project = Project(shared, warn=lambda _: None)  # what may be wrong with the config is not asked here
     text = json.dumps(json_schema(), indent=2)
     if out:
+        from vkstate.cli.own_files import refuse_own
+        from vkstate.state.durable import durable_write
+
         refuse_own(project, out)
         durable_write(out, f"{text}\n".encode())
         say(f"The schema was written to {out}. Name it in the first line of vkstate.yaml:")

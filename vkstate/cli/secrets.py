@@ -29,9 +29,9 @@ def list_values(shared: Shared, identity: Identity = None, as_json: AsJson = Fal
     """
     from vkstate.cli.project import Project
     from vkstate.cli.rekeying import listing_of
-    from vkstate.cli.showing import width
+    from vkstate.cli.screen import width
     from vkstate.cli.terminal import write
-    from vkstate.views.json import dumped
+    from vkstate.views.documents import dumped
     from vkstate.views.secret_store import store_document, store_lines
 
     project = Project(shared, identities=identity or ())

@@ -48,9 +48,9 @@ def show(
     from datetime import UTC, datetime
 
     from vkstate.cli.project import Project
-    from vkstate.cli.showing import width
+    from vkstate.cli.screen import width
     from vkstate.keys import Recorded, natural_order
-    from vkstate.views.json import dumped
+    from vkstate.views.documents import dumped
     from vkstate.views.show import state_document, state_text
 
     project = Project(shared)
@@ -68,7 +68,7 @@ def show(
 def _show_plan(shared: Shared, path: Path, written: Format) -> int:
     from vkstate.cli.project import Project
     from vkstate.cli.saving import load_saved
-    from vkstate.views.json import dumped
+    from vkstate.views.documents import dumped
 
     Project(shared)  # which enters the directory that -C names
     saved = load_saved(path, otherwise=f"one key is shown by: vkstate state show {quote(str(path))}")

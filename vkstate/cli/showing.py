@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -12,31 +11,22 @@ from typing import TYPE_CHECKING
 
 from vkstate.attributes import Json
 from vkstate.cli.project import Project
-from vkstate.cli.terminal import colourful, say
+from vkstate.cli.screen import palette, width
+from vkstate.cli.terminal import say
 from vkstate.executor.outcome import Outcome
 from vkstate.fingerprint import fingerprint
 from vkstate.plan import Plan
+from vkstate.views.documents import dumped, line
+from vkstate.views.events import outcome_events
 from vkstate.views.human import WIDTH, render_plan
-from vkstate.views.json import dumped, line, outcome_events, plan_document
+from vkstate.views.json import plan_document
 from vkstate.views.outcome import Command, render_outcome
 from vkstate.views.summary import Mode, cautions
-from vkstate.views.tables import UNCUT
-from vkstate.views.values import ANSI, PLAIN, Palette
 from vkstate.views.words import prose
 
 if TYPE_CHECKING:
     from vkstate.litellm.client import Connection
     from vkstate.views.progress import Bar, Lines
-
-
-def palette(project: Project) -> Palette:
-    """Colours where stdout is a terminal that nobody asked to be plain."""
-    return ANSI if colourful(no_color=project.shared.no_color) else PLAIN
-
-
-def width(elsewhere: int = UNCUT) -> int:
-    """Columns to write to: the terminal's, or so many in a file or a pipe, where no table is cut."""
-    return shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else elsewhere
 
 
 def show_plan(

@@ -88,8 +88,8 @@ def spend(
 
 def _text(project: Project, found: Spending, now: datetime, form: Format, *, in_file: bool) -> str:
     """What keys have spent, in one of the formats."""
-    from vkstate.cli.showing import palette, width
-    from vkstate.views.json import dumped
+    from vkstate.cli.screen import palette, width
+    from vkstate.views.documents import dumped
     from vkstate.views.spend_data import spend_csv, spend_document
     from vkstate.views.spend_table import spend_text
 

@@ -43,10 +43,10 @@ def show_key(
     from datetime import UTC, datetime
 
     from vkstate.cli.project import Project
+    from vkstate.cli.screen import palette, width
     from vkstate.cli.selecting import NoSuchKey
-    from vkstate.cli.showing import palette, width
     from vkstate.keys import Alias
-    from vkstate.views.json import dumped
+    from vkstate.views.documents import dumped
     from vkstate.views.show import ShownKey, key_document, key_text
 
     project = Project(shared)

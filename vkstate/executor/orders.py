@@ -34,6 +34,7 @@ from vkstate.keys import (
 )
 from vkstate.plan import AttributeDiff, Cause, Change
 from vkstate.planner import UNSETTLED_FOR
+from vkstate.schedule import blocked_until
 
 
 def create_order(lineage: str, desired: DesiredKey, key_id: str, value: KeyValue | None) -> CreateOrder:
@@ -64,6 +65,7 @@ def pending_record(order: CreateOrder, desired: DesiredKey, before: RecordedKey 
         member=desired.member,
         prevent_destroy=is_protected(desired, before),
         pending_since=since.replace(microsecond=0),
+        awaits_start=blocked_until(desired) is not None,
     )
 
 
@@ -107,6 +109,7 @@ def ready_record(
         prevent_destroy=is_protected(desired, before),
         pending_since=None,
         server_defaults=kept,
+        awaits_start=blocked_until(desired) is not None,
     )
 
 

@@ -13,19 +13,24 @@ from vkstate.keys import Capabilities
 from vkstate.litellm.client import Connection
 from vkstate.litellm.errors import BadAnswer, NoDatabase, NotAdmin, NotLiteLLM, TlsFailed, Unreachable
 from vkstate.litellm.faults import fault_of
+from vkstate.litellm.transport import Answer
 from vkstate.litellm.wire import ModelList, OpenApi, Version, parse
 
 _PROBED: Final = {
-    attribute.name: attribute for attribute in ATTRIBUTES.values() if attribute.updatable and attribute.name != "extra"
+    attribute.name: attribute
+    for attribute in ATTRIBUTES.values()
+    if attribute.updatable and attribute.name not in ("extra", "metadata")
 }
-"""The attributes that ``/key/update`` has a field for, in this or that version."""
+"""The attributes that ``/key/update`` has a field for, in this or that version. ``metadata``, which each has, is left
+out: sent with a virtual key, be it an admin's, LiteLLM reads it before anything is validated, and stumbles over a text
+(401, seen on 1.80.17)."""
 
 _GIVEN_ONCE: Final = {"soft_budget": "key", "organization_id": "auto_rotate", "project_id": "budget_limits"}
 """Attributes that ``/key/generate`` knew before ``/key/update`` did, each with a field that came together with it (of
 1.72, 1.80 and 1.90)."""
 
 
-def probe(connection: Connection) -> Capabilities:
+def probe(connection: Connection, *, writing: bool = True) -> Capabilities:
     """What ``/key/update`` of this server can do, in one request that changes nothing.
 
     A body in which every field has an impossible type is refused by LiteLLM's validation, before anything is looked up
@@ -33,10 +38,19 @@ def probe(connection: Connection) -> Capabilities:
     ``auto_rotate`` came with "no expiry" (1.80), and ``budget_limits`` with the clearing of ``budget_duration`` (1.90).
     ``/routes`` does not serve: with a newer FastAPI it lists none of the key routes (seen on 1.80.17, 1.90.7, 1.105.0).
 
-    Where a gateway answers in the server's place, everything counts as possible: every write is read back anyway.
+    Where a gateway answers in the server's place, everything counts as possible: every write is read back anyway. So it
+    does to a key that may only look (a user's with the role ``proxy_admin_viewer``): LiteLLM refuses it for its role
+    before it looks at the body (403, seen on 1.80.17 and 1.105.0).
+
+    :param writing: whether something is to be written: then such a key is refused.
+    :raises NotAdmin: the key may change none.
     """
     answer = connection.exchange("POST", "/key/update", body={"key": _impossible(None)} | _IMPOSSIBLE)
     if answer.status in (401, 403) or answer.status >= 500:
+        if _only_looks(answer):
+            if writing:
+                raise _may_not_change(connection, answer)
+            return Capabilities()
         raise connection.verdict(answer)
     known = {place[1] for place in fault_of(answer).invalid if len(place) > 1}
     if answer.status != 422 or not known:
@@ -48,6 +62,24 @@ def probe(connection: Connection) -> Capabilities:
         update_soft_budget="soft_budget" in known,
         fixed=fixed,
         unknown=frozenset(_PROBED.keys() - known - fixed | (set() if "auto_rotate" in known else {"key_type"})),
+    )
+
+
+def may_change(connection: Connection) -> bool:
+    """Whether the key that is presented may change keys, as far as LiteLLM refuses it for its role otherwise."""
+    return not _only_looks(connection.exchange("POST", "/key/update", body={"key": _impossible(None)}))
+
+
+def _only_looks(answer: Answer) -> bool:
+    return answer.status in (401, 403) and fault_of(answer).viewer
+
+
+def _may_not_change(connection: Connection, answer: Answer) -> NotAdmin:
+    words = connection.redaction.excerpt(fault_of(answer).message)
+    return NotAdmin(
+        f"POST {connection.url}/key/update: LiteLLM said ({answer.status}): {words.rstrip('.')}. The key sees every "
+        "key, and may change none: it is good for plans. Nothing was sent.",
+        hint="give proxy.master_key the proxy's LITELLM_MASTER_KEY, or a virtual key of a proxy_admin user",
     )
 
 
@@ -79,7 +111,8 @@ def served_models(connection: Connection) -> frozenset[str]:
 
 
 def prove_admin(connection: Connection) -> None:
-    """See that the master key may manage every key: ``GET /user/list`` is an admin's (all versions).
+    """See that the key which is presented sees every key: ``GET /user/list`` is an admin's (all versions), be it one
+    who may only look, ``proxy_admin_viewer``, to whom ``/key/list`` and ``/v2/key/info`` show all (1.80.17, 1.105.0).
 
     An ordinary virtual key may pass ``/key/list``, with an incomplete answer.
 
@@ -107,7 +140,7 @@ def server_version(connection: Connection) -> str | None:
     is large.
     """
     for path in ("/health/readiness", "/health/readiness/details"):
-        answer = connection.exchange("GET", path)
+        answer = connection.exchange("GET", path, repeat=False)  # 503 where the database is away (1.72, 1.80)
         if answer.status < 300:
             try:
                 version = parse(Version, answer, connection.url).litellm_version

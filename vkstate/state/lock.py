@@ -10,7 +10,7 @@ import shlex
 import socket
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -19,12 +19,12 @@ from typing import ClassVar, Final, Self
 from filelock import FileLock, Timeout
 
 from vkstate.errors import ExitCode, VkstateError
-from vkstate.expiry import format_instant, parse_instant
+from vkstate.expiry import format_instant
 from vkstate.state.directory import beside, prepare
-from vkstate.state.durable import NotAFile, ReadFailed, durable_write, read_file
+from vkstate.state.durable import durable_write
+from vkstate.state.holder import Holder, word_at
 
 _PRIVATE: Final = 0o600
-_MOST_PIDS: Final = 1 << 31
 _CANNOT_LOCK: Final = frozenset({errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK})
 
 
@@ -41,55 +41,8 @@ class LockUnavailable(VkstateError):
     summary: ClassVar[str] = "the state cannot be locked"
 
 
-@dataclass(frozen=True)
-class Holder:
-    """Who holds a lock, by its own word. ``since`` is aware, UTC."""
-
-    who: str
-    host: str
-    pid: int
-    command: str
-    since: datetime
-
-    def __str__(self) -> str:
-        return f"{self.who} on {self.host} (pid {self.pid}) since {format_instant(self.since)}, running {self.command}"
-
-    @property
-    def is_gone(self) -> bool:
-        """Whether that process surely no longer exists: it was one of this host, and its number is free."""
-        if self.host != socket.gethostname():
-            return False
-        try:
-            os.kill(self.pid, 0)
-        except ProcessLookupError:
-            return True
-        except OSError:  # it exists, and is somebody else's
-            return False
-        return False
-
-
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def holder_of(state_path: Path) -> Holder | None:
-    """Who works on a state now, by their own word; None where nobody left any, or their process is surely gone.
-
-    The lock itself is not tried: for that moment, it would be held against others.
-    """
-    holder = _read_holder(beside(state_path, ".lock.json"))
-    return None if holder is None or holder.is_gone else holder
-
-
-def _read_holder(path: Path) -> Holder | None:
-    """The word that a holder left, whether it is still there or not; None where it cannot be read."""
-    try:
-        form = json.loads(read_file(path).data)
-        who, host, pid, command, since = (form[name] for name in ("who", "host", "pid", "command", "since"))
-        holder = Holder(str(who), str(host), int(pid), str(command), parse_instant(str(since)))
-    except (OSError, ReadFailed, NotAFile, ValueError, KeyError, TypeError, RecursionError):
-        return None
-    return holder if 0 < holder.pid < _MOST_PIDS else None
 
 
 class StateLock:
@@ -182,7 +135,7 @@ class StateLock:
         durable_write(self._holder_path, (json.dumps(form, indent=2) + "\n").encode(), mode=_PRIVATE)
 
     def _read_holder(self) -> Holder | None:
-        return _read_holder(self._holder_path)
+        return word_at(self._holder_path)
 
 
 def _user() -> str:

@@ -235,6 +235,7 @@ class _KeyForm(_Form):
     expires_at: _Instant | None = None
     prevent_destroy: bool = False
     pending_since: _Instant | None = None
+    awaits_start: bool = False
     server_defaults: dict[str, JsonValue] = Field(default_factory=dict)
     retired: _RetiredForm | None = None
 
@@ -269,6 +270,7 @@ def _recorded(alias: Alias, form: _KeyForm) -> RecordedKey:
         expires_at=form.expires_at,
         prevent_destroy=form.prevent_destroy,
         pending_since=form.pending_since,
+        awaits_start=form.awaits_start,
         server_defaults=form.server_defaults,
         retired=_retired(alias, form.retired),
     )

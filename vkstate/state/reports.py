@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
@@ -52,22 +51,17 @@ class ClosingReport:
 
     def _text(self, now: datetime) -> str:
         lines = sorted(self._lines.values(), key=lambda line: (natural_order(line.alias), line.token))
+        whole = totals(lines).whole
         form = {
             "format": FORMAT,
             "lineage": self._lineage,
             "proxy": self._proxy,
             "written_at": format_instant(now),
             "keys": [_form(line) for line in lines],
-            "total_spend": float(totals(lines).whole.spend),
-            "total_lifetime_spend": _lifetime(lines),
+            "total_spend": float(whole.spend),
+            "total_lifetime_spend": None if whole.lifetime_spend is None else float(whole.lifetime_spend),
         }
         return json.dumps(form, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def _lifetime(lines: Sequence[ClosingLine]) -> float | None:
-    """What the keys have spent in all, also before a budget began anew; None where that of any is not known."""
-    known = [dollars(line.lifetime_spend) for line in lines if line.lifetime_spend is not None]
-    return float(sum(known, Decimal())) if len(known) == len(lines) else None
 
 
 def _form(line: ClosingLine) -> dict[str, object]:

@@ -56,6 +56,7 @@ def _form(key: RecordedKey) -> dict[str, object]:
         "expires_at": _instant(key.expires_at),
         "prevent_destroy": key.prevent_destroy or None,
         "pending_since": _instant(key.pending_since),
+        "awaits_start": key.awaits_start or None,
         "server_defaults": dict(key.server_defaults) or None,
         "retired": _retired(key.retired),
     }

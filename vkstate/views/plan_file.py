@@ -20,8 +20,9 @@ from vkstate.expiry import parse_duration
 from vkstate.fingerprint import Entry
 from vkstate.keys import Alias, Token
 from vkstate.plan import Action, Plan
+from vkstate.views.documents import dumped
 from vkstate.views.human import render_plan
-from vkstate.views.json import dumped, plan_document
+from vkstate.views.json import plan_document
 from vkstate.views.markdown import render_markdown
 from vkstate.views.summary import Mode
 from vkstate.views.tables import clipped

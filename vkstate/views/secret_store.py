@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from vkstate.attributes import Json
 from vkstate.keys import natural_order
-from vkstate.views.json import FORMAT_VERSION
+from vkstate.views.documents import FORMAT_VERSION
 from vkstate.views.tables import table
 from vkstate.views.words import counted, escaped
 

@@ -10,7 +10,7 @@ from typing import Final
 from vkstate.attributes import ALWAYS_SENSITIVE, UNSET, Json, Sealed, Sensitive, Value
 from vkstate.expiry import format_instant
 from vkstate.keys import LiveKey, Member, Recorded, RecordedKey, Retired, Status
-from vkstate.views.json import FORMAT_VERSION, retired_document, values_document
+from vkstate.views.documents import FORMAT_VERSION, retired_document, values_document
 from vkstate.views.tables import cells, table
 from vkstate.views.values import PLAIN, Palette, Tone, in_order, value_text
 from vkstate.views.words import counted, escaped, expiry_text, money, spent
@@ -156,9 +156,17 @@ def _facts(key: ShownKey, now: datetime) -> dict[str, str]:
             facts["last used"] = format_instant(live.last_active)
         if live.created_by is not None:
             facts["created by"] = escaped(live.created_by)
-    if recorded is not None and recorded.prevent_destroy:
-        facts["protected"] = "prevent_destroy"
+    if recorded is not None:
+        facts |= _restraints(recorded)
     return facts
+
+
+def _restraints(recorded: RecordedKey) -> dict[str, str]:
+    said = {
+        "protected": "prevent_destroy" if recorded.prevent_destroy else "",
+        "blocked": "until its workshop starts, and somebody applies" if recorded.awaits_start else "",
+    }
+    return {name: text for name, text in said.items() if text}
 
 
 def _works_until(retired: Retired, now: datetime) -> str:
@@ -248,6 +256,7 @@ def key_document(key: ShownKey) -> dict[str, Json]:
         "expires_at": _instant(key.expires_at),
         "pending_since": _instant(recorded.pending_since) if recorded is not None else None,
         "prevent_destroy": recorded.prevent_destroy if recorded is not None else False,
+        "awaits_start": recorded.awaits_start if recorded is not None else False,
         "retired": retired_document(recorded) if recorded is not None and recorded.retired is not None else None,
         "applied": values_document(recorded.applied) if recorded is not None else None,
         "live": _live_document(key),

@@ -11,8 +11,8 @@ from typing import Final
 from vkstate.attributes import Json
 from vkstate.expiry import format_instant
 from vkstate.spending import dollars
+from vkstate.views.documents import FORMAT_VERSION
 from vkstate.views.formats.csv import harmless
-from vkstate.views.json import FORMAT_VERSION
 from vkstate.views.spend import Spending, SpentKey
 from vkstate.views.totals import share_number, totals_document
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Final
 
 from vkstate.expiry import format_instant
@@ -10,7 +11,7 @@ from vkstate.spending import dollars
 from vkstate.views.grouping import listing
 from vkstate.views.spend import NEAR, Mark, Spending, SpentKey
 from vkstate.views.tables import table
-from vkstate.views.totals import figure, share_text, totals_lines
+from vkstate.views.totals import figure, lifetime_cells, share_text, totals_lines
 from vkstate.views.values import PLAIN, Palette, Tone
 from vkstate.views.words import budget, counted, escaped, verb
 
@@ -29,32 +30,32 @@ def spend_text(spending: Spending, *, palette: Palette = PLAIN, width: int = WID
     return "\n\n".join("\n".join(section) for section in sections if section) + "\n"
 
 
-_HEADER: Final = ("ALIAS", "SPENT", "BUDGET", "SHARE", "LAST USED", "STATUS")
-_OPTIONAL: Final = (4, 5)
+_HEADER: Final = ("ALIAS", "SPENT", "LIFETIME", "BUDGET", "SHARE", "LAST USED", "STATUS")
+_FIGURES: Final = (1, 2, 3, 4)
+_OPTIONAL: Final = (2, 5, 6)
 """Columns that are left out where they would be empty: LiteLLM before 1.90 does not say when a key was last used."""
 
 
 def _table(keys: Sequence[SpentKey], palette: Palette, width: int) -> list[str]:
+    lifetimes = lifetime_cells([(dollars(key.spend), _lifetime(key)) for key in keys])
     rows = [
         (
             escaped(key.alias),
             figure(dollars(key.spend)) if key.is_there else "-",
+            lifetime,
             _budget_text(key),
             share_text(key.share) if key.is_there else "-",
             "" if key.last_active is None else format_instant(key.last_active.replace(microsecond=0)),
             ", ".join(key.marks),
         )
-        for key in keys
+        for key, lifetime in zip(keys, lifetimes, strict=True)
     ]
-    columns = [column for column in range(len(_HEADER)) if column not in _OPTIONAL or any(row[column] for row in rows)]
-    header, *lines = table(
-        [_HEADER[column] for column in columns],
-        [[row[column] for column in columns] for row in rows],
-        width=width,
-        indent=0,
-        right=(1, 2, 3),
-    )
+    header, *lines = table(_HEADER, rows, width=width, indent=0, right=_FIGURES, optional=_OPTIONAL)
     return [header, *(_painted(line, key, palette) for line, key in zip(lines, keys, strict=True))]
+
+
+def _lifetime(key: SpentKey) -> Decimal | None:
+    return None if key.lifetime_spend is None else dollars(key.lifetime_spend)
 
 
 def _painted(line: str, key: SpentKey, palette: Palette) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import accumulate
 from typing import Final
 
@@ -45,15 +45,18 @@ def table(
     yielding: Sequence[int] = (),
     indent: int = 2,
     right: Collection[int] = (),
+    optional: Collection[int] = (),
 ) -> tuple[str, ...]:
     """Lines of aligned columns under their header.
 
     :param width: terminal columns that a line may take. Columns that do not yield are never cut, so it may take more.
     :param yielding: the columns that may be cut where the width does not suffice, the first of them first.
     :param right: the columns of figures, which end under each other.
+    :param optional: the columns that are left out where no row has anything in them.
     """
-    sizes = [max(cells(row[column]) for row in (header, *rows)) for column in range(len(header))]
-    excess = indent + sum(sizes) + GAP * (len(sizes) - 1) - width
+    kept = [column for column in range(len(header)) if column not in optional or any(row[column] for row in rows)]
+    sizes = {column: max(cells(row[column]) for row in (header, *rows)) for column in kept}
+    excess = indent + sum(sizes.values()) + GAP * (len(sizes) - 1) - width
     for column in yielding:
         given = max(0, min(excess, sizes[column] - max(NARROWEST, cells(header[column]))))
         sizes[column] -= given
@@ -61,11 +64,10 @@ def table(
     return tuple(_line(row, sizes, indent, right) for row in (header, *rows))
 
 
-def _line(row: Sequence[str], sizes: Sequence[int], indent: int, right: Collection[int]) -> str:
-    shown = [clipped(text, size) for text, size in zip(row, sizes, strict=True)]
-    blanks = [" " * (size - cells(text)) for text, size in zip(shown, sizes, strict=True)]
-    padded = [
-        blank + text if column in right else text + blank
-        for column, (text, blank) in enumerate(zip(shown, blanks, strict=True))
-    ]
+def _line(row: Sequence[str], sizes: Mapping[int, int], indent: int, right: Collection[int]) -> str:
+    padded: list[str] = []
+    for column, size in sizes.items():
+        shown = clipped(row[column], size)
+        blank = " " * (size - cells(shown))
+        padded.append(blank + shown if column in right else shown + blank)
     return (" " * indent + (" " * GAP).join(padded)).rstrip()
