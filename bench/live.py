@@ -25,8 +25,12 @@ KEY_VARIABLE: Final = "VKSTATE_LIVE_MASTER_KEY"
 DATABASE_VARIABLE: Final = "VKSTATE_LIVE_DATABASE_URL"
 DELETE_BATCH: Final = 100
 READ_BATCH: Final = 500
+LIST_PAGE: Final = 100
+_READINGS: Final = 5
+"""How often all keys are read until none came or went meanwhile."""
 
 Body: TypeAlias = "Mapping[str, Json]"
+Row: TypeAlias = "Mapping[str, object]"
 _Item = TypeVar("_Item")
 
 
@@ -71,6 +75,31 @@ class LiveProxy:
             answer = session.get(f"{self.url}/key/list", params={"page": "1", "size": "1"}, timeout=TIMEOUT)
             answer.raise_for_status()
             return int(answer.json()["total_count"])
+
+    def keys(self, prefix: str) -> list[Row]:
+        """The keys whose alias begins so, each once and as LiteLLM lists it; read anew where keys came or went."""
+        for _ in range(_READINGS):
+            rows, total = self._listing()
+            if len(rows) == total:
+                break
+        else:
+            print(f"warning: keys came and went: {len(rows)} were read of {total}", file=sys.stderr)
+        return [row for row in rows.values() if str(row["key_alias"]).startswith(prefix)]
+
+    def _listing(self) -> tuple[dict[str, Row], int]:
+        """Every key by token, and how many the proxy counted at last. Pages are cut by offset."""
+        rows: dict[str, Row] = {}
+        page = 1
+        with self.session() as session:
+            while True:
+                asked: dict[str, str | int] = {"return_full_object": "true", "size": LIST_PAGE, "page": page}
+                answer = session.get(f"{self.url}/key/list", params=asked, timeout=TIMEOUT)
+                answer.raise_for_status()
+                document = answer.json()
+                rows |= {row["token"]: row for row in document["keys"]}
+                if page >= document["total_pages"]:
+                    return rows, int(document["total_count"])
+                page += 1
 
     def post_all(self, path: str, bodies: Sequence[Body], threads: int) -> None:
         """The bare loop in this process: see :func:`bench.bare.post_all`."""

@@ -1,16 +1,21 @@
 """Many workshops: all in one project directory, and each in a directory of its own. Time, requests and bytes.
 
-Every way makes the same keys, plans without a change, changes one workshop, and deletes everything.
+Every way makes the same keys, plans without a change, changes one workshop, and deletes everything, every command a
+process of its own, one after the other. ``own CPU`` is what these processes took of the processor; the rest of the time
+they waited for the proxy.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import resource
+import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -37,6 +42,10 @@ class Layout:
     members: int
     prefix: str = field(default_factory=new_prefix)
 
+    @property
+    def keys(self) -> int:
+        return self.directories * self.workshops * self.members
+
     def config(self, number: int, url: str, model: str, changed: int | None = None) -> str:
         """The config of one directory; ``changed`` is the number of the workshop with another budget."""
         lines = ["proxy:", f"  url: {url}", f"  master_key: ${{env.{KEY_VARIABLE}}}", "workshops:"]
@@ -54,23 +63,37 @@ class Layout:
 
 @dataclass(frozen=True)
 class Taken:
-    """What one step took, in all directories together."""
+    """What one step took, in all directories together; ``cpu`` is vkstate's share of the seconds."""
 
     seconds: float
+    cpu: float
     requests: int
 
 
 @dataclass(frozen=True)
+class Sizes:
+    """Bytes in all directories when every key exists, and the state's lines that the change of one workshop changed.
+
+    ``packed`` is the state as git keeps it: compressed.
+    """
+
+    state: int
+    packed: int
+    store: int
+    changed_lines: int = 0
+
+
+@dataclass(frozen=True)
 class Trial:
-    """A layout's steps, in the order of :data:`STEPS`, and the bytes of its states and stores when all keys existed."""
+    """A layout's steps, in the order of :data:`STEPS`, and the sizes of its files."""
 
     layout: Layout
     steps: tuple[Taken, ...]
-    bytes: int
+    sizes: Sizes
 
 
 def trial(layout: Layout, relay: Relay, model: str) -> Trial:
-    """Go through all steps with one layout, every command a process of its own, one after the other."""
+    """Go through all steps with one layout."""
     with tempfile.TemporaryDirectory(prefix="vkstate-bench-") as name:
         homes = [Path(name) / str(number) for number in range(layout.directories)]
         for number, home in enumerate(homes):
@@ -78,25 +101,32 @@ def trial(layout: Layout, relay: Relay, model: str) -> Trial:
             (home / CONFIG).write_text(layout.config(number, relay.url, model))
             StateFile(home / STATE).write(State.empty(mint_lineage()))
         steps: list[Taken] = []
-        size = 0
         try:
             steps.append(_taken(relay, homes, "apply", "--auto-approve", "--accept-lost-values"))
-            size = sum(_bytes(home) for home in homes)
             steps.append(_taken(relay, homes, "plan"))
             (homes[0] / CONFIG).write_text(layout.config(0, relay.url, model, changed=0))
+            before = Path(shutil.copy(homes[0] / STATE, homes[0] / f"{STATE}.before"))
             steps.append(_taken(relay, homes[:1], "apply", "--auto-approve"))
+            sizes = _sizes(homes, changed_lines(before, homes[0] / STATE))
         finally:
             steps.append(_taken(relay, homes, "destroy", "--auto-approve", "--no-report"))
-        return Trial(layout, tuple(steps), size)
+        return Trial(layout, tuple(steps), sizes)
 
 
 def _taken(relay: Relay, homes: Sequence[Path], *command: str) -> Taken:
-    before = relay.count
+    before, cpu = relay.count, _children_cpu()
     watch = Stopwatch()
     with watch.running():
         for home in homes:
             _run(home, *command)
-    return Taken(watch.seconds, relay.count - before)
+    print(f"{len(homes)} x {command[0]}: {duration(watch.seconds)}", file=sys.stderr)
+    return Taken(watch.seconds, _children_cpu() - cpu, relay.count - before)
+
+
+def _children_cpu() -> float:
+    """Seconds of processor time that all processes have taken which this one started and which have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _run(home: Path, *command: str) -> None:
@@ -111,25 +141,37 @@ def _run(home: Path, *command: str) -> None:
         raise CommandFailed(f"vkstate {' '.join(command)} ended with {ended.returncode}:\n{ended.stderr[-500:]}")
 
 
-def _bytes(home: Path) -> int:
-    return (home / STATE).stat().st_size + (home / ".vkstate" / "keys.json").stat().st_size
+def changed_lines(before: Path, after: Path) -> int:
+    """How many lines of one file are not the same in the other, which has as many."""
+    old, new = before.read_text().splitlines(), after.read_text().splitlines()
+    return sum(one != other for one, other in zip(old, new, strict=True))
 
 
-def report(trials: Sequence[Trial]) -> Iterator[str]:
-    """A table for each layout."""
-    for one in trials:
-        layout = one.layout
-        keys = layout.directories * layout.workshops * layout.members
-        rows: list[Sequence[str]] = [(f"{layout.name}: {keys:,} keys", "time", "a key", "requests")]
-        for title, taken in zip(STEPS, one.steps, strict=True):
-            rows.append((title, duration(taken.seconds), duration(taken.seconds / keys), f"{taken.requests:,}"))
-        yield f"{aligned(rows)}\nstate and secret store: {one.bytes:,} bytes, {one.bytes // keys} a key"
+def _sizes(homes: Sequence[Path], lines: int) -> Sizes:
+    states = [(home / STATE).read_bytes() for home in homes]
+    store = sum((home / ".vkstate" / "keys.json").stat().st_size for home in homes)
+    return Sizes(sum(map(len, states)), sum(len(zlib.compress(one)) for one in states), store, lines)
+
+
+def report(one: Trial) -> str:
+    """The table of a layout."""
+    layout, sizes = one.layout, one.sizes
+    rows: list[Sequence[str]] = [(f"{layout.name}: {layout.keys:,} keys", "time", "a key", "own CPU", "requests")]
+    for title, taken in zip(STEPS, one.steps, strict=True):
+        a_key = duration(taken.seconds / layout.keys)
+        rows.append((title, duration(taken.seconds), a_key, duration(taken.cpu), f"{taken.requests:,}"))
+    return (
+        f"{aligned(rows)}\n"
+        f"state: {sizes.state:,} bytes, {sizes.packed:,} compressed; secret store: {sizes.store:,} bytes\n"
+        f"lines of the state that the changed workshop changed: {sizes.changed_lines:,}"
+    )
 
 
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="python -m bench.scale",
         description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="Needs VKSTATE_LIVE_URL (plain HTTP) and VKSTATE_LIVE_MASTER_KEY.",
     )
     made.add_argument("--workshops", type=int, default=200, help="workshops; default 200")
@@ -145,8 +187,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Layout(f"{given.workshops} directories", given.workshops, 1, given.members),
     )
     with relayed(proxy.url) as relay:
-        trials = [trial(layout, relay, proxy.served_model()) for layout in layouts]
-    print("\n\n".join(report(trials)))
+        for layout in layouts:
+            print(f"{report(trial(layout, relay, proxy.served_model()))}\n", flush=True)
     return 0
 
 

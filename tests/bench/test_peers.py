@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from bench import peers
-from bench.live import LiveProxy
-from bench.peers import Contest, Curl, Step, Vkstate, contenders, parser, report
+from bench.contenders import Contender, Curl, Vkstate
+from bench.live import KEY_VARIABLE, LiveProxy
+from bench.peers import Contest, Step, contenders, parser, report
 from bench.relay import relayed
 from tests.front import Front
 from vkstate.sandbox.settings import DEFAULT_MASTER_KEY
@@ -18,7 +18,7 @@ from vkstate.sandbox.settings import DEFAULT_MASTER_KEY
 
 @pytest.fixture
 def proxy(front: Front, monkeypatch: pytest.MonkeyPatch) -> LiveProxy:
-    monkeypatch.setenv(peers.KEY, DEFAULT_MASTER_KEY)
+    monkeypatch.setenv(KEY_VARIABLE, DEFAULT_MASTER_KEY)
     return LiveProxy(front.url, DEFAULT_MASTER_KEY)
 
 
@@ -49,7 +49,7 @@ def test_only_plain_http_can_be_counted() -> None:
 
 @pytest.mark.parametrize("contender", [Vkstate, Curl])
 def test_each_makes_keeps_and_deletes_the_keys(
-    proxy: LiveProxy, contender: type[peers.Contender], capsys: pytest.CaptureFixture[str]
+    proxy: LiveProxy, contender: type[Contender], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with relayed(proxy.url) as relay:
         made, again, gone = Contest(proxy, relay, 3).trial(contender)
@@ -59,11 +59,11 @@ def test_each_makes_keeps_and_deletes_the_keys(
     assert proxy.total_keys() == 0
 
 
-class _Idle(peers.Contender):
+class _Idle(Contender):
     name = "idle"
 
     def create(self) -> None:
-        self.run("sh", "-c", f"echo no key like ${peers.KEY}")
+        self.run("sh", "-c", f"echo no key like ${KEY_VARIABLE}")
 
     def delete(self) -> None:
         self.create()

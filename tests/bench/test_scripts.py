@@ -59,6 +59,26 @@ def test_prefixes_differ() -> None:
     assert new_prefix() != new_prefix()
 
 
+def _page(numbers: range, total: int) -> dict[str, object]:
+    rows = [{"token": f"t{number}", "key_alias": f"{'a' if number % 2 else 'b'}-{number}"} for number in numbers]
+    return {"keys": rows, "total_count": total, "total_pages": 2}
+
+
+@responses.activate
+def test_keys_are_read_anew_where_one_came_meanwhile() -> None:
+    for numbers, total in ((range(1, 4), 5), (range(3, 6), 6), (range(6, 3, -1), 6), (range(3, 0, -1), 6)):
+        responses.get(f"{URL}/key/list", json=_page(numbers, total))
+    assert [row["key_alias"] for row in LiveProxy(URL, "sk-bench").keys("a-")] == ["a-5", "a-3", "a-1"]
+    assert len(responses.calls) == 4
+
+
+@responses.activate
+def test_keys_that_keep_coming_and_going_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    responses.get(f"{URL}/key/list", json=_page(range(1, 4), 5))
+    assert [row["key_alias"] for row in LiveProxy(URL, "sk-bench").keys("a-")] == ["a-1", "a-3"]
+    assert capsys.readouterr().err == "warning: keys came and went: 3 were read of 5\n"
+
+
 def test_the_bare_loop_posts_what_vkstate_would() -> None:
     with project(workshop_config(URL, "bench-x", 2, "gpt-4")) as made:
         bodies, tokens = apply_floor.create_bodies(made.config().keys)
@@ -100,7 +120,7 @@ def test_requests_are_counted_by_method_and_path() -> None:
             session.get(f"{URL}/key/list?page=2", timeout=1)
         session.get(f"{URL}/key/list", timeout=1)
     assert seen == ["GET /key/list", "GET /key/list"]
-    assert plan_requests.summary(Counter(seen)) == "2 requests: GET /key/list 2"
+    assert plan_requests.summary(Counter(seen)) == "GET /key/list 2"
 
 
 def test_heavy_packages_are_found_by_their_first_name() -> None:

@@ -33,7 +33,8 @@ def test_reading_tells_how_many_requests_are_answered(workspace: Workspace, fron
     workspace.state_path.unlink()
     ran = workspace.ok("state", "rebuild", "--dry-run")
     said = counts(ran.stderr, r"reading: (\d+) of (\d+) requests")
-    assert (said[0], said[-1]) == ((1, 4), (4, 4)), "the first page says how many there are"
+    assert said[0] == (1, 4), "the first page says how many there are"
+    assert said[-1] == (6, 6), "ours are then read by token, and all are counted meanwhile"
     assert [done for done, _ in said] == sorted(done for done, _ in said)
 
 
@@ -88,7 +89,7 @@ def test_a_bar_while_a_single_answer_takes_its_time(workspace: Workspace, front:
 def test_what_an_interrupt_leaves_is_not_counted_as_done(workspace: Workspace, front: Front) -> None:
     workspace.configure(CONFIG % (front.url, 30))
     front.rule = lambda seen: Pass(0.3 if seen.path == "/key/generate" else 0)
-    with workspace.process("apply", "--auto-approve") as process:
+    with workspace.forked("apply", "--auto-approve") as process:
         front.wait_for("POST", "/key/generate", 4)
         process.send_signal(signal.SIGINT)
         _, stderr = process.communicate(timeout=20)
