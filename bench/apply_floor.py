@@ -1,23 +1,27 @@
 """Apply, plan and destroy of new keys against a bare ``requests`` loop that makes the same calls with the same threads.
 
-The floor of a plan without changes is the cheapest read there is: by token, 500 a request.
+The floor of a plan without changes is the cheapest read there is: by token, 500 a request. It is over so soon that each
+trial takes the median of several.
 """
 
 from __future__ import annotations
 
 import argparse
+import statistics
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Final
+from unittest.mock import patch
 
 from bench.live import Body, LiveProxy, counted_requests, delete_bodies, new_prefix, read_bodies
-from bench.measure import Phases, Verdicts, alternate, seconds_of, table
+from bench.measure import Phases, Stopwatch, Verdicts, alternate, seconds_of, table
 from bench.projects import Project, project, workshop_config
 from vkstate.executor.orders import create_order
-from vkstate.keys import DesiredKey, Token, mint_id, mint_value
+from vkstate.keys import Alias, DesiredKey, KeyValue, RecordedKey, Token, mint_id, mint_value
 from vkstate.litellm.convert import generate_body
+from vkstate.state.journal import FileJournal
 from vkstate.state.model import mint_lineage
 
 BARE: Final = "bare loop, in process"
@@ -31,6 +35,10 @@ LIMITS: Final = {APPLY: 1.05, PLAN: 1.10, DESTROY: 1.10}
 """How much longer than the bare loop each may take."""
 DESTROY_REQUESTS: Final = 10
 """How many requests a destroy of 500 keys may send."""
+SAVING: Final = 0.02
+"""The share of an apply's time that may go into saving the state and the key values."""
+_PLANS: Final = 7
+"""Plans of one trial."""
 
 
 def create_bodies(keys: Sequence[DesiredKey]) -> tuple[list[Body], list[Token]]:
@@ -45,6 +53,28 @@ def create_bodies(keys: Sequence[DesiredKey]) -> tuple[list[Body], list[Token]]:
     return bodies, tokens
 
 
+@contextmanager
+def timed_saves() -> Iterator[Stopwatch]:
+    """The time in which this process makes states and key values durable, as long as this is open."""
+    watch = Stopwatch()
+    keep_values, save = FileJournal.keep_values, FileJournal.save
+
+    def timed_keep_values(journal: FileJournal, values: Mapping[Alias, KeyValue]) -> None:
+        with watch.running():
+            keep_values(journal, values)
+
+    def timed_save(journal: FileJournal, keys: Mapping[Alias, RecordedKey]) -> None:
+        with watch.running():
+            save(journal, keys)
+
+    with patch.multiple(FileJournal, keep_values=timed_keep_values, save=timed_save):
+        yield watch
+
+
+def _median(work: Callable[[], object]) -> float:
+    return statistics.median(seconds_of(work) for _ in range(_PLANS))
+
+
 class Contest:
     """Who runs against whom: the same number of keys, made and deleted once a trial."""
 
@@ -54,6 +84,8 @@ class Contest:
         self.threads = threads
         self.model = proxy.served_model()
         self.destroy_requests = 0
+        self.saving: list[float] = []
+        """The share of each apply that went into saving."""
 
     def _config(self) -> str:
         return workshop_config(self.proxy.url, new_prefix(), self.keys, self.model, self.threads)
@@ -70,7 +102,7 @@ class Contest:
         deletes, reads = delete_bodies(tokens), read_bodies(tokens)
         try:
             apply = seconds_of(lambda: post("/key/generate", bodies, self.threads))
-            plan = seconds_of(lambda: post("/v2/key/info", reads, self.threads))
+            plan = _median(lambda: post("/v2/key/info", reads, self.threads))
             destroy = seconds_of(lambda: post("/key/delete", deletes, self.threads))
         except BaseException:
             self.proxy.clear(tokens)
@@ -87,9 +119,12 @@ class Contest:
         with project(self._config()) as made:
             run = way(made)
             try:
-                apply = seconds_of(lambda: run("apply", "--auto-approve", "--accept-lost-values"))
+                with timed_saves() as saves:
+                    apply = seconds_of(lambda: run("apply", "--auto-approve", "--accept-lost-values"))
+                if saves.seconds:
+                    self.saving.append(saves.seconds / apply)
                 _expect(made, self.keys)
-                plan = seconds_of(lambda: run("plan", "--detailed-exitcode"))
+                plan = _median(lambda: run("plan", "--detailed-exitcode"))
                 with counted_requests() as sent:
                     destroy = seconds_of(lambda: run("destroy", "--auto-approve"))
                 self.destroy_requests = max(self.destroy_requests, len(sent))
@@ -143,6 +178,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         verdicts.add(f"{phase}, {HERE}", measured.ratio(HERE, BARE, phase), limit, " x")
         verdicts.add(f"{phase}, {PROCESS}", measured.ratio(PROCESS, BARE_PROCESS, phase), limit, " x")
     verdicts.add(f"requests of a destroy of {given.keys}", contest.destroy_requests, DESTROY_REQUESTS)
+    verdicts.add("share of an apply that saves", statistics.median(contest.saving), SAVING)
     print(f"\n{verdicts.text()}")
     return verdicts.exit_code
 

@@ -1,4 +1,6 @@
-"""What it takes to start: ``vkstate version`` and ``--help`` against Python and typer alone, and what they import."""
+"""What it takes to start: ``vkstate version`` and ``--help`` against Python and typer alone, and what they import; and
+``vkstate validate`` of a config with 1,000 members.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,9 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
+from bench.client_time import config_text
 from bench.measure import Phases, Trial, Verdicts, alternate, seconds_of, table
+from bench.projects import project
 
 PYTHON: Final = "python -c pass"
 TYPER: Final = "python -c 'import typer'"
@@ -16,6 +20,10 @@ COMMANDS: Final = (("version",), ("--help",))
 HEAVY: Final = ("pydantic", "requests", "rich", "ruamel")
 """Packages that no command imports which does not use them."""
 
+MEMBERS: Final = 1000
+VALIDATE: Final = f"vkstate validate, {MEMBERS:,} members"
+VALIDATE_LIMIT: Final = 0.4
+"""Seconds that it may take."""
 LIMIT: Final = 1.3
 """How much longer than ``import typer`` a command may take that only prints."""
 
@@ -64,8 +72,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser().parse_args(arguments)
     contenders = {PYTHON: _starting("-c", "pass"), TYPER: _starting("-c", "import typer")}
     contenders |= {name_of(command): _starting("-m", "vkstate", *command) for command in COMMANDS}
-    alternate(contenders, 2)  # what is read from disk for the first time is slower
-    measured = alternate(contenders, given.rounds)
+    with project(config_text(MEMBERS)) as made:
+        contenders[VALIDATE] = _starting("-m", "vkstate", *made.arguments(["validate"]))
+        alternate(contenders, 2)  # what is read from disk for the first time is slower
+        measured = alternate(contenders, given.rounds)
     print(table(measured, {name_of(command): TYPER for command in COMMANDS}, _START))
     verdicts = Verdicts()
     for command in COMMANDS:
@@ -74,6 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{name_of(command)}: {len(modules)} modules; of {', '.join(HEAVY)}: {', '.join(heavy) or 'none'}")
         verdicts.add(f"heavy packages imported by {name_of(command)}", len(heavy), 0)
         verdicts.add(f"start of {name_of(command)}", measured.ratio(name_of(command), TYPER, _START), LIMIT, " x")
+    verdicts.add(VALIDATE, measured.series[VALIDATE][_START].median, VALIDATE_LIMIT, " s")
     print(f"\n{verdicts.text()}")
     return verdicts.exit_code
 
