@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Final
@@ -57,7 +57,7 @@ def create_bodies(keys: Sequence[DesiredKey]) -> tuple[list[Body], list[Token]]:
 def timed_saves() -> Iterator[Stopwatch]:
     """The time in which this process makes states and key values durable, as long as this is open."""
     watch = Stopwatch()
-    keep_values, save = FileJournal.keep_values, FileJournal.save
+    keep_values, save, drop_values = FileJournal.keep_values, FileJournal.save, FileJournal.drop_values
 
     def timed_keep_values(journal: FileJournal, values: Mapping[Alias, KeyValue]) -> None:
         with watch.running():
@@ -67,7 +67,11 @@ def timed_saves() -> Iterator[Stopwatch]:
         with watch.running():
             save(journal, keys)
 
-    with patch.multiple(FileJournal, keep_values=timed_keep_values, save=timed_save):
+    def timed_drop_values(journal: FileJournal, tokens: Collection[Token]) -> None:
+        with watch.running():
+            drop_values(journal, tokens)
+
+    with patch.multiple(FileJournal, keep_values=timed_keep_values, save=timed_save, drop_values=timed_drop_values):
         yield watch
 
 

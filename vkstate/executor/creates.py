@@ -156,11 +156,10 @@ class Creates:
 
     def _note(self, answered: Answered) -> None:
         alias, order = answered.order.alias, answered.order
-        if answered.value != order.value:
+        if answered.value != order.value:  # once the value is durable, its key is found by our mark, whatever is saved
             self._ledger.keep_value(alias, answered.value)
             self._ledger.put(replace(self._ledger.records[alias], token=answered.value.token))
             self._ledger.drop_values([order.value.token] if order.value else [])
-            self._ledger.checkpoint()
         self._answered[alias] = answered
         self._ledger.answered([self._changes[alias]])
 

@@ -139,7 +139,6 @@ class Ledger:
         """Make everything durable now, then remove the values that the saved state has no use for."""
         began = self._monotonic()
         self._journal.save(self._records)
-        self._save_took = self._monotonic() - began
         self._dirty_since = None
         needless, self._needless = frozenset(self._needless), set()
         if needless:
@@ -147,6 +146,7 @@ class Ledger:
                 self._journal.drop_values(needless)
             except VkstateError as error:
                 self.notices.append(f"Values of keys that do not exist are still in the secret store: {error.detail}")
+        self._save_took = self._monotonic() - began
 
     def save_at_last(self) -> None:
         """The save at the end of a run, whatever happened.

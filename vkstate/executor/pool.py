@@ -55,6 +55,7 @@ class Pool:
         self._stop = stop
         self._submitted = parallelism * _AHEAD if parallelism > 1 else 1
         self._unsettled: list[VkstateError] = []
+        """What workers failed with, and the owning thread has not judged yet. It may be a reason to start nothing."""
         self._threads = ThreadPoolExecutor(parallelism, thread_name_prefix="vkstate")
 
     def close(self, *, wait_for_workers: bool) -> None:
@@ -85,7 +86,7 @@ class Pool:
 
     def _work(self, task: Task, *, to_the_end: bool) -> Effect | None:
         """A task's work, in a worker; None where it was submitted and is not to start any more, or not before somebody
-        else's failure is settled."""
+        else's failure is settled: then it goes to the end of the queue."""
         if self._unsettled or not (to_the_end or not self._why_stop()):
             return None
         try:
