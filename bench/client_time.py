@@ -275,10 +275,15 @@ def growth(measured: Measured, sizes: Sequence[int], phase: str) -> float:
 
 
 _PEAK: Final = """
-import resource, sys
+import re, resource, sys
+from pathlib import Path
 from bench.client_time import Scene
 assert not Scene(int(sys.argv[1])).plan().effective
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6)
+status = Path("/proc/self/status")  # on Linux, what getrusage tells is no less than what the parent process had
+if status.exists():
+    print(int(re.search(r"VmHWM:\\s*(\\d+) kB", status.read_text())[1]) * 1024 / 1e6)
+else:
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6)
 """
 
 

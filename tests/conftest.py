@@ -6,11 +6,13 @@ import os
 import signal
 import sys
 from collections.abc import Generator, Iterator
+from functools import cache
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import typer.main
 from hypothesis import settings
 
 from tests.factories import CANARY
@@ -18,13 +20,22 @@ from tests.front import Front, fronted
 from tests.workspace import OWN_VARIABLES, Workspace
 from vkstate.sandbox.settings import DEFAULT_MASTER_KEY
 
-settings.register_profile("steady", derandomize=True, database=None, deadline=None)
+settings.register_profile("steady", max_examples=50, derandomize=True, database=None, deadline=None)
 settings.register_profile("explore", max_examples=5000, database=None, deadline=None)
 settings.load_profile("steady")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # So it is where the tests were started in the background, and every process that they start would inherit it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+_MEMORY = Path("/dev/shm")
+"""A file system in memory. There nobody waits for a disk, of which vkstate asks often that all be written out."""
+_ROOM = 1 << 30
+"""Bytes that the tests may need there; they leave 200 MB a run, and pytest keeps three."""
+if "PYTEST_DEBUG_TEMPROOT" not in os.environ and os.access(_MEMORY, os.W_OK):
+    _memory = os.statvfs(_MEMORY)
+    if not _memory.f_flag & os.ST_NOEXEC and _memory.f_bavail * _memory.f_frsize >= _ROOM:
+        os.environ["PYTEST_DEBUG_TEMPROOT"] = str(_MEMORY)
 
 _breaches: list[str] = []
 _home: list[str] = []
@@ -96,6 +107,15 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             del os.environ["HOME"]
         else:
             os.environ["HOME"] = before
+
+
+@pytest.fixture(scope="session", autouse=True)
+def made_once() -> Iterator[None]:
+    """The command line is put together once in a process, also where one process runs it many times: that would be a
+    third of the time of such a run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(typer.main, "get_command", cache(typer.main.get_command))
+        yield
 
 
 @pytest.fixture(autouse=True)

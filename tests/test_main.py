@@ -38,6 +38,16 @@ program._run = run
 program.main()
 """
 """In place of the command line, something that is cleaned up while it runs."""
+LINGERING = """
+import time
+
+class Lingering:
+    def __del__(self, sleep=time.sleep):
+        sleep(0.2)
+
+last = Lingering()
+"""
+"""Makes Python take its time once the program has ended."""
 
 
 def ran(program: str) -> Ran:
@@ -51,6 +61,10 @@ def ran(program: str) -> Ran:
 def test_an_interrupt_amid_a_clean_up_is_not_lost() -> None:
     """No exception leaves a clean-up; the interrupt ends the run all the same, and without a traceback."""
     assert ran(PROGRAM.format(deed="signal.raise_signal(signal.SIGINT)", seconds=30)) == Ran(130, "", "")
+
+
+def test_an_interrupt_lost_when_all_is_done_does_not_come_again() -> None:
+    assert ran(LINGERING + PROGRAM.format(deed="signal.raise_signal(signal.SIGINT)", seconds=0)) == Ran(0, "", "")
 
 
 def test_other_mistakes_amid_a_clean_up_are_told_as_ever() -> None:

@@ -18,6 +18,7 @@ from typing import Any, Final
 from tests.age_people import opened_by_anybody
 from tests.contract.proxies import Proxy, token_of
 from tests.front import sandbox_at
+from tests.ready.starts import Piped
 from vkstate.cli.app import run
 
 Json = Any
@@ -56,7 +57,7 @@ def masked(text: str) -> str:
 
 @dataclass(frozen=True)
 class Ran:
-    """How a run of ``vkstate`` ended."""
+    """How a run of ``vkstate`` ended; ``code`` is the negative number of the signal if one killed it."""
 
     code: int
     stdout: str
@@ -89,6 +90,19 @@ class Ran:
         return self.stdout.splitlines()[-1]
 
 
+def end_of(process: subprocess.Popen[str] | Piped, seconds: float = 120) -> Ran:
+    """Wait for the end of a process.
+
+    :raises AssertionError: it does not come in this many seconds; the message has what it said, and it is killed.
+    """
+    try:
+        stdout, stderr = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired as late:
+        process.kill()
+        raise AssertionError(f"it goes on after {seconds:.0f} s: {process.communicate()}") from late
+    return Ran(process.wait(), stdout, stderr)
+
+
 @dataclass(frozen=True)
 class Workspace:
     """A directory to run ``vkstate`` in. The tests' own working directory is this one."""
@@ -96,6 +110,8 @@ class Workspace:
     path: Path
     environ: dict[str, str] = field(default_factory=dict)
     """For processes that are started; runs in this process see the environment as it is."""
+    within: tuple[str, ...] = ()
+    """A command that starts them, and runs what follows it in other circumstances."""
 
     def run(self, *arguments: str) -> Ran:
         """Run the command line in this process, without a terminal."""
@@ -129,7 +145,7 @@ class Workspace:
     def process(self, *arguments: str, environ: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
         """Start the command line as a process of its own, without a terminal."""
         return subprocess.Popen(
-            [sys.executable, "-m", "vkstate", *arguments],
+            [*self.within, sys.executable, "-m", "vkstate", *arguments],
             cwd=self.path,
             env=self.child_environ(environ),
             stdin=subprocess.DEVNULL,
@@ -138,15 +154,19 @@ class Workspace:
             encoding="utf-8",
         )
 
-    def run_process(self, *arguments: str, environ: Mapping[str, str] | None = None, seconds: float = 60) -> Ran:
+    def run_process(self, *arguments: str, environ: Mapping[str, str] | None = None) -> Ran:
         """Run the command line as a process of its own, without a terminal."""
         with self.process(*arguments, environ=environ) as process:
-            try:
-                stdout, stderr = process.communicate(timeout=seconds)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                raise
-        return Ran(process.returncode, stdout, stderr)
+            return end_of(process)
+
+    def forked(self, *arguments: str, environ: Mapping[str, str] | None = None) -> Piped:
+        """Start the command line as a process of its own that has its imports behind it, without a terminal."""
+        return Piped(arguments, self.path, self.child_environ(environ), within=self.within)
+
+    def run_forked(self, *arguments: str, environ: Mapping[str, str] | None = None) -> Ran:
+        """Run the command line as such a process."""
+        with self.forked(*arguments, environ=environ) as process:
+            return end_of(process)
 
     def child_environ(self, environ: Mapping[str, str] | None = None) -> dict[str, str]:
         """The environment of a process that is started here."""

@@ -24,6 +24,7 @@ def main() -> None:
         code = _run()
         # All is said and saved. Whoever interrupts now has the process end at once, and not see where it was.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, 0)  # one that got lost would come as an alarm that nobody answers any more
     except KeyboardInterrupt:  # before the command line was there to answer it, or just after
         os._exit(128 + signal.SIGINT)
     if code in (128 + signal.SIGINT, 128 + signal.SIGTERM):

@@ -7,6 +7,7 @@ library that only another library imports is not told of.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import socketserver
@@ -60,6 +61,7 @@ class Hidden(MetaPathFinder, Loader):
 def main() -> None:
     """Serve commands until stdin ends."""
     Hidden()
+    gc.disable()  # no command makes so much that it would have to be
     for text in sys.stdin:
         order = json.loads(text)
         inward, outward = os.pipe()

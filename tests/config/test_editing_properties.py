@@ -16,7 +16,9 @@ from vkstate.config.editing import ConfigNotEdited, Edit, Put, Take, edited
 from vkstate.config.notation import written
 from vkstate.config.places import ConfigError
 
-QUIET: Final = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUIET: Final = settings(
+    max_examples=2 * settings().max_examples, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 ENTRY: Final = ("workshops", "w")
 VALUES: st.SearchStrategy[Json] = st.sampled_from(
     [True, False, 3, "2026-12-01T18:00:00+01:00", "a: b # c", "${env.X}", ""]

@@ -18,7 +18,7 @@ from vkstate.config.places import ConfigError
 from vkstate.config.scalars import resolve
 from vkstate.config.sentences import SECTIONS
 
-QUIET = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUIET = settings(max_examples=2 * settings().max_examples, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 FRAGMENTS = st.sampled_from(
     [
         "proxy:", "url: sandbox://", "keys:", "workshops:", "variables:", "defaults:", "models: [m]", "count: 3", "- a",

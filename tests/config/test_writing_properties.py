@@ -18,7 +18,9 @@ from vkstate.config.writing import ConfigNotExtended, with_keys
 from vkstate.errors import VkstateError
 from vkstate.keys import DesiredKey
 
-QUIET: Final = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUIET: Final = settings(
+    max_examples=2 * settings().max_examples, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 FOLDED: Final = "vkstate"
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12).filter(

@@ -13,8 +13,10 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
+from tests.ready.starts import Started
 from tests.workspace import Workspace
 
 CTRL_C: Final = b"\x03"
@@ -34,7 +36,7 @@ _TAKE_THE_TERMINAL: Final = (
 class Terminal:
     """The near end of a terminal on which ``vkstate`` runs."""
 
-    def __init__(self, process: subprocess.Popen[bytes], master: int, slave: int) -> None:
+    def __init__(self, process: Started | subprocess.Popen[bytes], master: int, slave: int) -> None:
         self.process = process
         self.modes = termios.tcgetattr(slave)
         self._master = master
@@ -89,19 +91,17 @@ class Terminal:
 
 
 @contextmanager
-def terminal(workspace: Workspace, *arguments: str, environ: Mapping[str, str] | None = None) -> Iterator[Terminal]:
-    """Run ``vkstate`` on a terminal of 100 columns."""
+def terminal(
+    workspace: Workspace, *arguments: str, environ: Mapping[str, str] | None = None, cold: bool = False
+) -> Iterator[Terminal]:
+    """Run ``vkstate`` on a terminal of 100 columns.
+
+    :param cold: begin with Python itself, and not with its imports done.
+    """
     master, slave = pty.openpty()
     termios.tcsetwinsize(slave, (40, 100))
-    process = subprocess.Popen(
-        [sys.executable, "-c", _TAKE_THE_TERMINAL, *arguments],
-        cwd=workspace.path,
-        env=workspace.child_environ({"TERM": "xterm-256color", **(environ or {})}),
-        stdin=slave,
-        stdout=slave,
-        stderr=slave,
-        start_new_session=True,
-    )
+    environ = workspace.child_environ({"TERM": "xterm-256color", **(environ or {})})
+    process = (_cold if cold else _forked)(arguments, workspace.path, environ, slave)
     try:
         yield Terminal(process, master, slave)
     finally:
@@ -110,3 +110,19 @@ def terminal(workspace: Workspace, *arguments: str, environ: Mapping[str, str] |
             process.wait()
         os.close(slave)
         os.close(master)
+
+
+def _forked(arguments: tuple[str, ...], cwd: Path, environ: Mapping[str, str], slave: int) -> Started:
+    return Started(arguments, cwd, environ, (slave, slave, slave), terminal=True)
+
+
+def _cold(arguments: tuple[str, ...], cwd: Path, environ: Mapping[str, str], slave: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-c", _TAKE_THE_TERMINAL, *arguments],
+        cwd=cwd,
+        env=environ,
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
+    )

@@ -14,10 +14,9 @@ import pytest
 from tests.age_people import Person, decrypted_by_age, person, ssh_person
 from tests.contract.proxies import token_of
 from tests.end_to_end.test_git_standing import commit, git, warned
-from tests.end_to_end.test_kill import COUNT, few_and_many, killed, nothing_lost, zygote  # noqa: F401 - a fixture
+from tests.end_to_end.test_kill import COUNT, few_and_many, killed, nothing_lost
 from tests.front import Front, rows_of
 from tests.reliability.canaries import leaks
-from tests.reliability.runs import Zygote
 from tests.workspace import Workspace
 
 CONFIG = "proxy: {url: '%s'}\nsecrets: {store: age, recipients: [%s]}\nworkshops:\n  w: {count: %d, models: [gpt-4]}\n"
@@ -201,7 +200,6 @@ def test_killed_while_keys_are_made(
     front: Front,
     ops: Person,
     identity: str,
-    zygote: Zygote,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
     kills: int,
     opens: bool,
@@ -213,7 +211,7 @@ def test_killed_while_keys_are_made(
     workspace.configure(CONFIG % (front.url, ops.recipient, COUNT))
     for _ in range(kills):
         at, done = chance.randint(1, COUNT), chance.random() < 0.5
-        killed(workspace, front, zygote, "apply", "--auto-approve", at=at, done=done)
+        killed(workspace, front, "apply", "--auto-approve", at=at, done=done)
         nothing_lost(workspace, front)
         begun = workspace.tokens
         workspace.apply()

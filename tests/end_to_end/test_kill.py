@@ -6,14 +6,14 @@ At which of its requests it dies is drawn; it dies as that arrives, and the prox
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+import signal
 from itertools import count
 
 import pytest
 
 from tests.end_to_end.clock import Timed
 from tests.front import Doing, Drop, Front, Pass, Seen, everything_passes, rows_of
-from tests.reliability.runs import Running, Zygote
+from tests.ready.starts import Piped
 from tests.workspace import Workspace
 
 COUNT = 25
@@ -23,25 +23,17 @@ MOVED = "moved: [{from: 'workshop:%s', to: 'workshop:%s'}]\n"
 few_and_many = pytest.mark.parametrize("kills", [3, pytest.param(60, marks=pytest.mark.sweep)])
 
 
-@pytest.fixture(scope="module")
-def zygote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zygote]:
-    """Where runs begin at once."""
-    server = Zygote(tmp_path_factory.mktemp("zygote"))
-    yield server
-    server.close()
-
-
 def aliases(workshop: str) -> list[str]:
     """The members of a workshop."""
     return [f"{workshop}-user{number}" for number in range(1, COUNT + 1)]
 
 
-def killed(workspace: Workspace, front: Front, zygote: Zygote, *arguments: str, at: int, done: bool) -> None:
+def killed(workspace: Workspace, front: Front, *arguments: str, at: int, done: bool) -> None:
     """Run until the n-th request that changes anything, and kill the run as that one arrives.
 
     :param done: whether the proxy carries it out all the same.
     """
-    runs: list[Running] = []
+    runs: list[Piped] = []
     numbers = count(1)
 
     def rule(seen: Seen) -> Doing:
@@ -52,13 +44,13 @@ def killed(workspace: Workspace, front: Front, zygote: Zygote, *arguments: str, 
         runs[0].kill()
         return Drop(done=done)
 
-    with zygote.running(workspace, *arguments) as run:
+    with workspace.forked(*arguments) as run:
         runs.append(run)
         front.rule = rule
-        ended = run.wait()
+        said = run.communicate(timeout=120)
     front.settle()
     front.rule = everything_passes
-    assert ended.killed_by == 9, ended
+    assert run.returncode == -signal.SIGKILL, said
 
 
 def nothing_lost(workspace: Workspace, front: Front) -> None:
@@ -71,7 +63,7 @@ def nothing_lost(workspace: Workspace, front: Front) -> None:
 
 
 @few_and_many
-def test_while_values_are_replaced(workspace: Workspace, server: Timed, zygote: Zygote, kills: int) -> None:
+def test_while_values_are_replaced(workspace: Workspace, server: Timed, kills: int) -> None:
     """Three requests a key: the old one gets another alias, the new one is made, the old one's end is set."""
     front, chance = server.front, random.Random(kills)
     workspace.configure(CONFIG % (front.url, "w", COUNT))
@@ -81,7 +73,6 @@ def test_while_values_are_replaced(workspace: Workspace, server: Timed, zygote: 
         killed(
             workspace,
             front,
-            zygote,
             *("apply", "--auto-approve", "--replace", "*", "--grace", "1h", "--allow-deletes", str(COUNT)),
             at=chance.randint(1, 3 * COUNT),
             done=chance.random() < 0.5,
@@ -106,7 +97,7 @@ def test_while_values_are_replaced(workspace: Workspace, server: Timed, zygote: 
 
 
 @few_and_many
-def test_while_a_workshop_moves(workspace: Workspace, front: Front, zygote: Zygote, kills: int) -> None:
+def test_while_a_workshop_moves(workspace: Workspace, front: Front, kills: int) -> None:
     chance = random.Random(kills)
     workspace.configure(CONFIG % (front.url, "w0", COUNT))
     workspace.apply()
@@ -117,7 +108,6 @@ def test_while_a_workshop_moves(workspace: Workspace, front: Front, zygote: Zygo
         killed(
             workspace,
             front,
-            zygote,
             *("apply", "--auto-approve"),
             at=chance.randint(1, COUNT),
             done=chance.random() < 0.5,

@@ -7,21 +7,21 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from subprocess import Popen
 
 from tests.front import Front, Hold, Pass, rows_of
+from tests.ready.starts import Piped
 from tests.workspace import Workspace
 
 CONFIG = "proxy: {url: '%s', timeout: 20s}\nworkshops:\n  event: {count: 4, models: [gpt-4]}\n"
 
 
 @contextmanager
-def held(workspace: Workspace, front: Front) -> Iterator[tuple[Popen[str], threading.Event]]:
+def held(workspace: Workspace, front: Front) -> Iterator[tuple[Piped, threading.Event]]:
     """An apply in another process that hangs, with the lock, until the event is set."""
     workspace.configure(CONFIG % front.url)
     release = threading.Event()
     front.rule = lambda seen: Hold(release) if seen.path == "/key/generate" else Pass()
-    with workspace.process("apply", "--auto-approve") as process:
+    with workspace.forked("apply", "--auto-approve") as process:
         try:
             front.wait_for("POST", "/key/generate", 4)
             yield process, release

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.end_to_end.terminal import CTRL_C, terminal
-from tests.front import Doing, Front, Hold, Pass, Seen, rows_of
+from tests.front import Doing, Front, Hold, Pass, Say, Seen, rows_of
 from tests.workspace import Workspace
 
 COUNT = 100
@@ -102,7 +102,7 @@ def test_twice(workspace: Workspace, front: Front, number: signal.Signals, code:
 def test_kill_9(workspace: Workspace, front: Front) -> None:
     workspace.configure(CONFIG % (front.url, COUNT))
     front.rule = slowed("/key/generate", 0.02)
-    with workspace.process("apply", "--auto-approve") as process:
+    with workspace.forked("apply", "--auto-approve") as process:
         front.wait_for("POST", "/key/generate", 30)
         process.kill()
         process.communicate()
@@ -167,3 +167,27 @@ def test_while_several_requests_of_the_plan_hang(workspace: Workspace, front: Fr
             assert time.monotonic() - began < SOON
     finally:
         release.set()
+
+
+def test_while_the_proxy_lets_everything_wait(workspace: Workspace, front: Front) -> None:
+    """What waits was not sent, and nobody waits for it."""
+    workspace.configure(CONFIG % (front.url, COUNT))
+    later = Say(429, b"later", {"retry-after": "50"})
+    sent = iter(range(10_000))
+    front.rule = lambda seen: later if seen.path == "/key/generate" and next(sent) >= 20 else Pass()
+    with terminal(workspace, "apply", "--auto-approve") as screen:
+        front.wait_for("POST", "/key/generate", 21)
+        time.sleep(0.5)
+        front.rule = lambda _: Pass()
+        began = time.monotonic()
+        screen.type(CTRL_C)
+        assert screen.wait() == 130
+        assert time.monotonic() - began < SOON
+        screen.expect(STOPPING)
+        screen.expect(f"; 20 failed, {COUNT - 20} not attempted.")
+    assert {record["status"] for record in workspace.keys.values()} == {"pending"}
+    assert {alias: row["token"] for alias, row in rows_of(front.sandbox).items()} == workspace.tokens
+    before = workspace.tokens
+    assert len(before) == 20
+    finished(workspace, front)
+    assert {alias: workspace.tokens[alias] for alias in before} == before

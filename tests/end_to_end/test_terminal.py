@@ -19,9 +19,10 @@ APPLY = "Make these 4 changes on %s?"
 DESTROY = "Delete 3 keys of the workshop event and 1 key from %s? Their holders are locked out at once."
 
 
-def test_yes(workspace: Workspace, front: Front) -> None:
+@pytest.mark.parametrize("cold", [False, True], ids=["forked", "cold"])
+def test_yes(workspace: Workspace, front: Front, *, cold: bool) -> None:
     workspace.configure(CONFIG % front.url)
-    with terminal(workspace, "apply") as screen:
+    with terminal(workspace, "apply", cold=cold) as screen:
         screen.expect(APPLY % front.url)
         screen.expect("Only the word yes is taken as consent: ")
         assert front.writes == []
@@ -29,7 +30,7 @@ def test_yes(workspace: Workspace, front: Front) -> None:
         assert screen.wait() == 0
         screen.expect("Apply complete! 4 created, 0 updated, 0 replaced, 0 deleted.")
         assert "\x1b[32m" in screen.raw, "creates are green"
-    with terminal(workspace, "destroy") as screen:
+    with terminal(workspace, "destroy", cold=cold) as screen:
         screen.expect(DESTROY % front.url)
         screen.type(b"yes\n")
         assert screen.wait() == 0
@@ -63,13 +64,13 @@ def test_anything_else_is_no(workspace: Workspace, front: Front, command: str, a
     assert len(front.writes) == written
 
 
-@pytest.mark.parametrize("command", ["apply", "destroy"])
-def test_ctrl_c_at_the_prompt(workspace: Workspace, front: Front, command: str) -> None:
+@pytest.mark.parametrize(("command", "cold"), [("apply", False), ("apply", True), ("destroy", False)])
+def test_ctrl_c_at_the_prompt(workspace: Workspace, front: Front, command: str, *, cold: bool) -> None:
     workspace.configure(CONFIG % front.url)
     if command == "destroy":
         workspace.apply()
     before, written = workspace.files(), len(front.writes)
-    with terminal(workspace, command) as screen:
+    with terminal(workspace, command, cold=cold) as screen:
         screen.expect("Only the word yes is taken as consent: ")
         screen.type(CTRL_C)
         assert screen.wait() == 130

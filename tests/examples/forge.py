@@ -106,7 +106,7 @@ class Forge:
 
     def __post_init__(self) -> None:
         self.origin = self.place / "origin.git"
-        self.bin = launcher(self.place / "bin", f'echo $$ >"{self.place}/pid"').parent
+        self.bin = launcher(self.place / "bin", pidfile=self.place / "pid").parent
         self.command("pip")
         (self.place / "home").mkdir()
         git(self.place, self._environ(), "init", "--quiet", "--bare", "--initial-branch=main", str(self.origin))

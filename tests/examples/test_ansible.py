@@ -58,6 +58,7 @@ def play(workspace: Workspace, playbook: str, *arguments: str) -> str:
             "ANSIBLE_HOME": str(place),
             "ANSIBLE_CONFIG": str(place / "ansible.cfg"),
             "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_PIPELINING": "1",
             "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
         },
         stdin=subprocess.DEVNULL,

@@ -10,7 +10,6 @@ import requests
 
 from tests.contract.conftest import live_proxy, opened
 from tests.contract.proxies import Proxy
-from tests.reliability.conftest import zygote as zygote  # for tests that kill
 from tests.workspace import OWN_VARIABLES, Workspace
 
 

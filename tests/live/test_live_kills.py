@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import shlex
+import signal
 import subprocess
 import threading
 import time
@@ -17,8 +18,8 @@ from tests.contract.proxies import Proxy
 from tests.live.stages import staged
 from tests.reliability.account import expected, held_to
 from tests.reliability.counts import counted
-from tests.reliability.runs import Zygote
 from tests.reliability.scenes import NAMES, SCENES, Scene
+from tests.workspace import end_of
 
 pytestmark = [pytest.mark.live, pytest.mark.usefixtures("alone")]
 
@@ -37,20 +38,20 @@ CASES: Final = [
 ]
 
 
-def once(scene: Scene, place: Path, proxy: Proxy, zygote: Zygote, seconds: float | None) -> float:
+def once(scene: Scene, place: Path, proxy: Proxy, seconds: float | None) -> float:
     """Set a scene's stage, run its command, kill it after so many seconds, and see that all is well.
 
     Returns how long the run took until it ended or was killed.
     """
     with staged(scene, place, proxy) as (stage, guard, gateway):
         start = time.monotonic()
-        with zygote.running(stage.workspace, *scene.arguments) as run:
+        with stage.workspace.forked(*scene.arguments) as run:
             if seconds is not None:
                 time.sleep(seconds)
                 run.kill()
-            ended = run.wait()
+            ended = end_of(run)
             took = time.monotonic() - start
-        assert ended.killed_by is not None or ended.code == 0, ended
+        assert ended.code in (0, -signal.SIGKILL), ended
         gateway.settle()
         guard.check()
         if guard.valueless and "--replace" in scene.arguments:
@@ -63,12 +64,12 @@ def once(scene: Scene, place: Path, proxy: Proxy, zygote: Zygote, seconds: float
 
 @pytest.mark.parametrize(("scene", "kills"), CASES)
 def test_a_killed_run_leaves_nothing_behind(
-    scene: Scene, kills: int, tmp_path: Path, proxy: Proxy, zygote: Zygote, monkeypatch: pytest.MonkeyPatch
+    scene: Scene, kills: int, tmp_path: Path, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     instants = random.Random(f"{scene.name} {kills}, live")
-    whole = once(scene, entered(tmp_path / "whole", monkeypatch), proxy, zygote, None)
+    whole = once(scene, entered(tmp_path / "whole", monkeypatch), proxy, None)
     for number in range(kills):
-        once(scene, entered(tmp_path / f"k{number}", monkeypatch), proxy, zygote, instants.uniform(0.0, whole))
+        once(scene, entered(tmp_path / f"k{number}", monkeypatch), proxy, instants.uniform(0.0, whole))
     counted(kills, "kills on a real proxy")
 
 

@@ -20,12 +20,11 @@ from tests.reliability.model import (
     end_of,
     ends,
     fields_for,
-    instant,
     mark_of,
     member_of,
     value_at,
 )
-from tests.reliability.oracle import Expected, Fate, protected
+from tests.reliability.oracle import Expected, Fate, protected, recorded_end
 
 NEAR: Final = timedelta(seconds=8)
 """How exactly ends are kept: vkstate knows the server's clock to a second or two, and a run takes a moment."""
@@ -153,8 +152,7 @@ class Aftermath:
             case "declared":
                 return end_of(_want(fate).declared, self.now)
             case "back":
-                record = self.before.records[fate.had or ""]
-                recorded = instant(record["expires_at"]) if "expires_at" in record else None
+                recorded = recorded_end(self.before.records[fate.had or ""])
                 return max(recorded, self.now + timedelta(seconds=1)) if recorded else None
             case _:
                 return ends(_row(fate))
@@ -162,12 +160,13 @@ class Aftermath:
     def _recorded(self, fate: Fate, record: Record, row: Row, applied: dict[str, Json]) -> Iterator[str]:
         want = _want(fate)
         before = self.before.records.get(fate.had or "")
+        stays = fate.action == "update" and fate.expiry is None  # an end that others moved is for the next plan to show
         right = {
             "status": "ready",
             "member": want.member,
             "prevent_destroy": protected(want, before),
             "applied": applied,
-            "expires_at": ends(row),
+            "expires_at": recorded_end(before) if stays and before else ends(row),
             "retired": None,
             "pending_since": None,
         }
@@ -176,7 +175,7 @@ class Aftermath:
             "member": member_of(record),
             "prevent_destroy": record.get("prevent_destroy", False),
             "applied": applied_of(record),
-            "expires_at": instant(record["expires_at"]) if "expires_at" in record else None,
+            "expires_at": recorded_end(record),
         }
         yield from _compared(f"the record of {fate.alias}", found, right)
         if fate.had != fate.alias and fate.had in self.after.records:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import base64
 import json
 import os
@@ -11,6 +12,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from urllib.parse import quote
@@ -18,9 +20,11 @@ from urllib.parse import quote
 import pytest
 
 from tests.age_people import opened_by_anybody
+from tests.ready.starts import Piped
 from tests.workspace import Ran, Workspace
 
 STORE = Path(".vkstate") / "keys.json"
+_LIST = ("ls-files", "-z", "--others", "--exclude-standard")
 _ASKED_FOR = ("--out", "--secrets-out", "--values")
 """Options that name a file in which key values may stand, since somebody asked for it."""
 
@@ -47,17 +51,24 @@ def found_in(text: str | bytes, secrets: Iterable[str]) -> list[str]:
 
 def would_be_committed(directory: Path) -> list[Path]:
     """The files below a directory that ``git add -A`` would add, where it is no repository yet."""
-    with tempfile.TemporaryDirectory() as elsewhere:
-        settings = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull, "GIT_DIR": elsewhere}
-        environ = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")} | settings
-
-        def git(*arguments: str) -> str:
-            done = subprocess.run(["git", *arguments], cwd=directory, env=environ, capture_output=True, check=True)
-            return os.fsdecode(done.stdout)
-
-        git("init", "--quiet", "--bare", elsewhere)
-        listed = git("--work-tree", str(directory), "ls-files", "-z", "--others", "--exclude-standard")
+    listed = _git("--git-dir", _empty_repository(), "--work-tree", str(directory), *_LIST, directory=directory)
     return [directory / name for name in listed.split("\0") if name]
+
+
+@cache
+def _empty_repository() -> str:
+    """A repository that holds nothing; to be read only."""
+    path = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, path)
+    _git("init", "--quiet", "--bare", path)
+    return path
+
+
+def _git(*arguments: str, directory: Path | None = None) -> str:
+    settings = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")} | settings
+    done = subprocess.run(["git", *arguments], cwd=directory, env=environ, capture_output=True, check=True)
+    return os.fsdecode(done.stdout)
 
 
 def leaks(directory: Path, secrets: Iterable[str], *, but: Iterable[Path] = ()) -> dict[str, int]:
@@ -128,7 +139,7 @@ def nothing_to_commit(request: pytest.FixtureRequest, monkeypatch: pytest.Monkey
         return
     workspace: Workspace = request.getfixturevalue("workspace")
     watch = Watch(workspace.path)
-    run, process = Workspace.run, Workspace.process
+    run, process, forked = Workspace.run, Workspace.process, Workspace.forked
 
     def noted(this: Workspace, *arguments: str) -> Ran:
         ran = run(this, *arguments)
@@ -139,7 +150,12 @@ def nothing_to_commit(request: pytest.FixtureRequest, monkeypatch: pytest.Monkey
         watch.note(this, arguments)
         return process(this, *arguments, environ=environ)
 
+    def begun(this: Workspace, *arguments: str, environ: Mapping[str, str] | None = None) -> Piped:
+        watch.note(this, arguments)
+        return forked(this, *arguments, environ=environ)
+
     monkeypatch.setattr(Workspace, "run", noted)
+    monkeypatch.setattr(Workspace, "forked", begun)
     monkeypatch.setattr(Workspace, "process", started)
     yield
     watch.check(os.environ.get("LITELLM_MASTER_KEY", ""))

@@ -423,13 +423,13 @@ class Oracle:
         how = None
         if renewed and record:
             stays = (there and "duration" not in want.declared) or (want.declared.get("duration") == "never" and there)
-            if not (stays and wanted == known and _same(_recorded_end(record), ends(row))):
+            if not (stays and wanted == known and _same(recorded_end(record), ends(row))):
                 how = "recorded" if stays else "declared"
         elif wanted != known:
             how = "recorded" if there else "declared"
         elif record and record["status"] == "pending":
             how = None if _near(ends(row), end_of(want.declared, born(row)), SLACK) else "declared"
-        elif record and not _same(_recorded_end(record), ends(row)):
+        elif record and not _same(recorded_end(record), ends(row)):
             how = "back"
         if renewed or how == "declared":
             self._refuse_past(want)
@@ -463,7 +463,7 @@ def _accepted(
     applied = applied_of(record)
     seen = {path: value_at(row, path) for path in applied if path not in EXPIRY}
     values = {path: value for path, value in seen.items() if value != UNSAID}
-    moved = record["status"] == "ready" and not _same(_recorded_end(record), ends(row))
+    moved = record["status"] == "ready" and not _same(recorded_end(record), ends(row))
     name = row["key_alias"]
     follows = name in config.wants and alias not in config.wants and "retired" not in record
     follows = follows and len(world.bearing(name)) == 1 and name not in kept
@@ -543,7 +543,8 @@ def _expiry(declared: Declared) -> tuple[str, Json] | None:
     return next(((path, declared[path]) for path in ("expires_at", "duration") if path in declared), None)
 
 
-def _recorded_end(record: Record) -> datetime | None:
+def recorded_end(record: Record) -> datetime | None:
+    """When a key ends, as it is recorded."""
     return instant(record["expires_at"]) if "expires_at" in record else None
 
 

@@ -81,6 +81,7 @@ HARMLESS: Final = {
     "uuid.uuid4": "random digits",
     "time.monotonic": "a clock",
     "threading.Lock": "memory",
+    "threading.Condition": "memory",
     "gc.isenabled": "memory",
     "gc.disable": "memory",
     "gc.enable": "memory",
@@ -111,7 +112,8 @@ PURE: Final = frozenset(
         *("StateFile.text_of", "FileJournal.value_of", "PlainStore.value_of", "PlainStore.tokens"),
         *("PlainStore.aliases", "PlainStore.why_closed", "AgeStore.value_of", "AgeStore.tokens", "AgeStore.aliases"),
         *("AgeStore.why_closed", "AgeStore.in_memory"),
-        *("PlainStore.in_memory", "Connection.now", "Connection.verdict", "Connection.each"),
+        *("PlainStore.in_memory", "Connection.now", "Connection.verdict", "Connection.said"),
+        "Connection.each",
     }
 )
 """Those that touch nothing of their own."""

@@ -10,11 +10,10 @@ import shlex
 import shutil
 import stat
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -298,26 +297,16 @@ def test_what_cannot_be_recorded_is_not_sent(
     guard.check()
 
 
-def without_override(workspace: Workspace, *arguments: str) -> Ran:
-    """Run as somebody whom the permissions of files concern: root without the right to pass over them."""
-    command = [sys.executable, "-m", "vkstate", *arguments]
-    if os.geteuid() == 0:
-        program = shutil.which("setpriv")
-        if program is None:
-            pytest.skip("as root without setpriv, permissions of files mean nothing")
-        rights = "-dac_override,-dac_read_search"
-        command = [program, f"--bounding-set={rights}", f"--inh-caps={rights}", *command]
-    done = subprocess.run(
-        command,
-        cwd=workspace.path,
-        env=workspace.child_environ(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=60,
-        check=False,
-    )
-    return Ran(done.returncode, done.stdout, done.stderr)
+@pytest.fixture
+def concerned(workspace: Workspace) -> Workspace:
+    """The workspace to somebody whom the permissions of files concern: root without the right to pass over them."""
+    if os.geteuid() != 0:
+        return workspace
+    program = shutil.which("setpriv")
+    if program is None:
+        pytest.skip("as root without setpriv, permissions of files mean nothing")
+    rights = "-dac_override,-dac_read_search"
+    return replace(workspace, within=(program, f"--bounding-set={rights}", f"--inh-caps={rights}"))
 
 
 @contextmanager
@@ -331,11 +320,11 @@ def closed(directory: Path) -> Iterator[None]:
         directory.chmod(mode)
 
 
-def test_the_directory_becomes_read_only_in_mid_run(guard: Guard, front: Front) -> None:
+def test_the_directory_becomes_read_only_in_mid_run(guard: Guard, front: Front, concerned: Workspace) -> None:
     more(guard, front)
     project = guard.workspace.path
     front.rule = when("/key/generate", lambda: project.chmod(0o555))
-    ran = without_override(guard.workspace, "apply", "--auto-approve")
+    ran = concerned.run_forked("apply", "--auto-approve")
     project.chmod(0o755)
     place = rescued(ran, guard.workspace)
     assert place.name == ERRORED
@@ -345,12 +334,12 @@ def test_the_directory_becomes_read_only_in_mid_run(guard: Guard, front: Front) 
     place.parent.rmdir()
 
 
-def test_the_directory_is_read_only_from_the_start(guard: Guard, front: Front) -> None:
+def test_the_directory_is_read_only_from_the_start(guard: Guard, front: Front, concerned: Workspace) -> None:
     """Nothing is sent, and the sentence names the file."""
     more(guard, front)
     sent = len(front.writes)
     with closed(guard.workspace.path):
-        ran = without_override(guard.workspace, "apply", "--auto-approve")
+        ran = concerned.run_forked("apply", "--auto-approve")
     assert (ran.code, len(front.writes)) == (1, sent), ran
     assert ran.complaint == [
         "error: a file could not be written",
@@ -361,12 +350,12 @@ def test_the_directory_is_read_only_from_the_start(guard: Guard, front: Front) -
     guard.converge()
 
 
-def test_the_directory_of_secrets_is_ours_and_closed(guard: Guard, front: Front) -> None:
+def test_the_directory_of_secrets_is_ours_and_closed(guard: Guard, front: Front, concerned: Workspace) -> None:
     """It is opened again: its mode is ours to set."""
     more(guard, front)
     directory = guard.workspace.path / ".vkstate"
     directory.chmod(0o555)
-    assert without_override(guard.workspace, "apply", "--auto-approve").code == 0
+    assert concerned.run_forked("apply", "--auto-approve").code == 0
     assert stat.S_IMODE(directory.stat().st_mode) == 0o700
     guard.converge()
 
@@ -436,17 +425,17 @@ def reports_are_closed(project: Path) -> None:
 )
 @pytest.mark.parametrize("command", ["destroy", "apply"])
 def test_nothing_is_deleted_without_its_report(
-    command: str, hand: Callable[[Path], None], guard: Guard, front: Front
+    command: str, hand: Callable[[Path], None], guard: Guard, front: Front, concerned: Workspace
 ) -> None:
     more(guard, front)
     hand(guard.workspace.path)
     before, sent = guard.rows(), len(front.writes)
-    ran = without_override(guard.workspace, command, "--auto-approve")
+    ran = concerned.run_forked(command, "--auto-approve")
     assert (ran.code, ran.complaint[0]) == (1, "error: a file could not be written"), ran
     assert (guard.rows(), len(front.writes)) == (before, sent)
     guard.check()
     if command == "destroy":
-        assert without_override(guard.workspace, command, "--auto-approve", "--no-report").code == 0
+        assert concerned.run_forked(command, "--auto-approve", "--no-report").code == 0
         assert guard.workspace.keys == {}
     reports = guard.workspace.path / "reports"
     reports.chmod(0o755) if reports.is_dir() else reports.unlink()
@@ -454,11 +443,13 @@ def test_nothing_is_deleted_without_its_report(
 
 
 @pytest.mark.parametrize("hand", [no_reports_directory, reports_are_closed], ids=lambda hand: hand.__name__)
-def test_an_old_key_is_not_deleted_without_its_report(hand: Callable[[Path], None], guard: Guard) -> None:
+def test_an_old_key_is_not_deleted_without_its_report(
+    hand: Callable[[Path], None], guard: Guard, concerned: Workspace
+) -> None:
     """The new key is made and told; the old one stays, and goes when it can be reported."""
     hand(guard.workspace.path)
     before = guard.workspace.values
-    ran = without_override(guard.workspace, "apply", "--auto-approve", "--replace", "ws-user1")
+    ran = concerned.run_forked("apply", "--auto-approve", "--replace", "ws-user1")
     assert ran.code == 1, ran
     assert "its old key" in ran.stdout
     guard.check()

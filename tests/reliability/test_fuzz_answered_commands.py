@@ -126,7 +126,7 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bugs_raise: None) -> 
         yield Stage(CommandLine(workspace, secrets, (servers,)), gateway, servers / "keys.sqlite")
 
 
-@pytest.mark.parametrize("cases", [60, pytest.param(1500, marks=pytest.mark.sweep)])
+@pytest.mark.parametrize("cases", [40, pytest.param(1500, marks=pytest.mark.sweep)])
 def test_every_command_ends_whatever_is_answered(stage: Stage, cases: int) -> None:
     def law(case: tuple[str, Twist, bool, tuple[str, ...]]) -> None:
         path, twist, once, command = case

@@ -170,13 +170,13 @@ def listed(place: Path, data: bytes) -> None:
 
 
 SORTS = {
-    "text": (loaded, BYTES, 300, 3000),
-    "shape": (loaded, SHAPED, 200, 2500),
+    "text": (loaded, BYTES, 150, 3000),
+    "shape": (loaded, SHAPED, 100, 2500),
     "line_ends": (loaded, CRLF, 30, 300),
     "encodings": (loaded, WIDE, 30, 300),
     "torn": (loaded, torn(CONFIG.encode()), 60, 600),
-    "variables": (varied, (edited(VARIABLES) | JSONS.map(written)).map(str.encode), 80, 1000),
-    "roster": (listed, ROSTERS.map(str.encode), 120, 1500),
+    "variables": (varied, (edited(VARIABLES) | JSONS.map(written)).map(str.encode), 50, 1000),
+    "roster": (listed, ROSTERS.map(str.encode), 60, 1500),
     "torn_roster": (listed, torn(ROSTER.encode()), 30, 300),
 }
 
@@ -197,7 +197,7 @@ COMMANDS = (
 
 
 @pytest.mark.usefixtures("bugs_raise")
-@pytest.mark.parametrize("cases", [60, pytest.param(800, marks=pytest.mark.sweep)])
+@pytest.mark.parametrize("cases", [30, pytest.param(800, marks=pytest.mark.sweep)])
 def test_any_config_on_the_command_line(place: Path, cases: int) -> None:
     line = CommandLine(Workspace(place), set(ENVIRON.values()))
     line.workspace.configure("proxy: {url: 'sandbox://'}\nkeys: {}\n")

@@ -21,7 +21,7 @@ SHORT = settings(
     derandomize=True,
     database=None,
     deadline=None,
-    max_examples=25,
+    max_examples=15,
     stateful_step_count=12,
     suppress_health_check=list(HealthCheck),
 )

@@ -18,17 +18,18 @@ from tests.front import fronted, sandbox_at
 from tests.reliability.account import expected, held_to
 from tests.reliability.counts import counted
 from tests.reliability.invariants import Broken
-from tests.reliability.runs import Zygote
 from tests.reliability.scenes import NAMES, SCENES, Scene, Stage, guarded
 from tests.reliability.weather import impatient, weathered
 from tests.workspace import Workspace
+from vkstate.expiry import parse_duration
 from vkstate.sandbox.settings import Settings
 
 SHORT = 10
 """Faults a scene, at least, in the default suite."""
 LONG = 110
 """Faults a scene, at least, in a sweep."""
-TIMEOUT = 1.0
+TIMEOUT = 0.4
+"""Seconds for which vkstate waits for an answer in foul weather."""
 
 
 pytestmark = pytest.mark.usefixtures("alone")
@@ -37,6 +38,8 @@ pytestmark = pytest.mark.usefixtures("alone")
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     impatient(monkeypatch, TIMEOUT)
+    # The shortest timeout that a config can have is a second.
+    monkeypatch.setattr("vkstate.config.proxy.parse_duration", lambda text: parse_duration(text) * TIMEOUT)
 
 
 def faults_met(
@@ -85,8 +88,7 @@ def test_foul_weather_where_the_proxy_makes_the_values(
 class Server:
     """A sandbox as a process of its own, which can be killed and started again on its file."""
 
-    def __init__(self, zygote: Zygote, place: Path) -> None:
-        self._zygote = zygote
+    def __init__(self, place: Path) -> None:
         self._workspace = Workspace(place)
         self._workspace.write("vkstate.yaml", "proxy: {url: 'sandbox://'}\n")
         self._runs = ExitStack()
@@ -97,8 +99,7 @@ class Server:
 
     def start(self) -> None:
         """Start it; it listens when this returns."""
-        arguments = ("sandbox", "serve", "--port", str(self._port))
-        self._runs.enter_context(self._zygote.running(self._workspace, *arguments))
+        self._runs.enter_context(self._workspace.forked("sandbox", "serve", "--port", str(self._port)))
         for _ in range(500):
             try:
                 assert requests.get(f"{self.url}/health/liveliness", timeout=5).json() == "I'm alive!"
@@ -121,10 +122,10 @@ class Server:
 
 
 @pytest.fixture
-def server(tmp_path: Path, zygote: Zygote) -> Iterator[Server]:
+def server(tmp_path: Path) -> Iterator[Server]:
     place = tmp_path / "server"
     place.mkdir()
-    server = Server(zygote, place)
+    server = Server(place)
     server.start()
     yield server
     server.kill()

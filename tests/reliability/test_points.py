@@ -8,12 +8,10 @@ import random
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Final
 
 import pytest
-import typer.main
 
 from tests.contract.proxies import Proxy
 from tests.reliability.counts import counted
@@ -127,7 +125,6 @@ class Theatre:
 
 @pytest.fixture
 def theatre(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Theatre:
-    monkeypatch.setattr(typer.main, "get_command", cache(typer.main.get_command))  # half of the time of a small run
     return Theatre(tmp_path, monkeypatch.chdir)
 
 

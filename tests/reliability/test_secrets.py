@@ -161,9 +161,9 @@ def test_programs_that_are_started(source: str, tmp_path: Path, monkeypatch: pyt
     assert real
     with opened(tmp_path, monkeypatch, source) as vault:
         script(tmp_path / "elsewhere" / "git", f'exec {real} "$@"')
-        vault.workspace.run_process("init")
+        vault.workspace.run_forked("init")
         for command in (("plan",), ("apply", "--auto-approve"), ("show",), ("destroy", "--auto-approve")):
-            ran = vault.workspace.run_process(*command)
+            ran = vault.workspace.run_forked(*command)
             assert ran.code == 0, ran
             vault.values |= set(vault.workspace.stored.values())
         children = re.split(r"^--- ", (tmp_path / "elsewhere" / "children").read_text(), flags=re.MULTILINE)[1:]

@@ -18,9 +18,8 @@ from tests.front import Doing, Front, Hold, Pass, Seen, everything_passes, front
 from tests.reliability.account import expected, held_to
 from tests.reliability.counts import counted
 from tests.reliability.invariants import Guard
-from tests.reliability.runs import Ended, Zygote
 from tests.reliability.scenes import NAMES, SCENES, Scene, Stage, fresh, guarded, shrunk, steady, to_import
-from tests.workspace import Ran, Workspace
+from tests.workspace import Ran, Workspace, end_of
 
 STOPPING: Final = "Stopping: nothing new is started; what is under way is awaited and saved. Once more stops at once."
 AT_ONCE: Final = "Stopped at once. What was sent and not answered is recorded as pending; the next apply settles it."
@@ -221,20 +220,18 @@ LONG: Final = 30
 @pytest.mark.usefixtures("alone")
 @pytest.mark.parametrize("scene", SCENES, ids=NAMES)
 @pytest.mark.parametrize("runs", [SHORT, pytest.param(LONG, marks=pytest.mark.sweep)], ids=["some", "many"])
-def test_at_random_instants(
-    scene: Scene, runs: int, tmp_path: Path, zygote: Zygote, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_at_random_instants(scene: Scene, runs: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dice = random.Random(f"signals {scene.name} {runs}")
-    whole = signalled(scene, tmp_path / "whole", zygote, monkeypatch, [])
+    whole = signalled(scene, tmp_path / "whole", monkeypatch, [])
     for number in range(runs):
         times = dice.choice((1, 2))
         instants = sorted(dice.uniform(0, whole) for _ in range(times))
         kind = dice.choice((signal.SIGINT, signal.SIGTERM))
-        signalled(scene, tmp_path / str(number), zygote, monkeypatch, [(instant, kind) for instant in instants])
+        signalled(scene, tmp_path / str(number), monkeypatch, [(instant, kind) for instant in instants])
     counted(runs, "runs interrupted at random instants")
 
 
-def has_ended(end: Ended) -> bool:
+def has_ended(end: Ran) -> bool:
     """Whether a run had said its last word before it was killed."""
     return " complete! " in end.stdout or "\nerror: interrupted\n" in end.stderr
 
@@ -242,7 +239,6 @@ def has_ended(end: Ended) -> bool:
 def signalled(
     scene: Scene,
     place: Path,
-    zygote: Zygote,
     monkeypatch: pytest.MonkeyPatch,
     signals: list[tuple[float, signal.Signals]],
 ) -> float:
@@ -253,19 +249,17 @@ def signalled(
     with fronted(place.parent / f"{place.name}.sqlite") as front:
         guard = guarded(scene, Stage(workspace, front.sandbox, front.url))
         start = time.monotonic()
-        with zygote.running(workspace, *scene.arguments) as run:
+        with workspace.forked(*scene.arguments) as run:
             for instant, kind in signals:
                 time.sleep(max(0.0, start + instant - time.monotonic()))
-                run.kill(kind)
-            end = run.wait()
+                run.send_signal(kind)
+            end = end_of(run)
         took = time.monotonic() - start
         front.settle()
         case = f"{scene.name}, {signals}: {end}"
         kinds = {kind for _, kind in signals}
-        codes = {0, *(SIGNALS[kind] for kind in kinds)}
-        assert end.killed_by in {None, *kinds}, case
-        assert end.killed_by or end.code in codes, case
-        assert end.killed_by != signal.SIGINT or has_ended(end), case
+        assert end.code in {0, *(SIGNALS[kind] for kind in kinds), *(-kind for kind in kinds)}, case
+        assert end.code != -signal.SIGINT or has_ended(end), case
         assert (end.stderr.count("Traceback"), end.stderr.count("Exception ignored")) == (0, 0), case
         guard.check()
         guard.converge()
