@@ -70,6 +70,23 @@ def test_a_replacement_says_what_is_recorded_of_the_old_key(options: Options, en
     assert change.retires == replace(HAVE, alias=Alias(ASIDE), retired=Retired(Alias("a"), ends))
 
 
+@pytest.mark.parametrize(
+    ("own", "ends"),
+    [
+        (NOW + timedelta(hours=25), NOW + GRACE),
+        (NOW + timedelta(minutes=5, microseconds=7), NOW + timedelta(minutes=5, microseconds=7)),
+        (NOW, None),
+        (NOW - timedelta(days=1), None),
+    ],
+    ids=["later", "sooner", "now", "over"],
+)
+def test_grace_lengthens_no_life(own: datetime, ends: datetime | None) -> None:
+    plan = planned([WANT], [HAVE], [live("a", expires_at=own)], options=WITH_GRACE)
+    retires = of(plan, "a").retires
+    assert retires is not None
+    assert retires.retired == Retired(Alias("a"), ends)
+
+
 def test_the_end_of_the_grace_has_whole_seconds() -> None:
     now = NOW + timedelta(microseconds=7)
     change = of(planned([WANT], [HAVE], [THERE], options=WITH_GRACE, now=now), "a")

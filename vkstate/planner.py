@@ -257,14 +257,22 @@ class _Planner:
             self.objections.protected_value(want, single=single)
             return None
         self._refuse_past(want)
-        grace = None if self.retirement.is_shut(want.alias, mine) else self.options.grace
-        ends = self.now.replace(microsecond=0) + grace if grace else None
+        ends = None if self.retirement.is_shut(want.alias, mine) else self._end_of_grace(mine)
         aside = retired_alias(want.alias, mine.token)
         retires = replace(
             have, alias=aside, status=Status.READY, retired=Retired(want.alias, ends), prevent_destroy=False
         )
         diffs, _ = compare(self._comparison(want, have, mine))
         return Change(want.alias, Action.REPLACE, Reason.REPLACED, want, have, mine, diffs, retires=retires)
+
+    def _end_of_grace(self, mine: LiveKey) -> datetime | None:
+        """Until when an old value works on: for the time of grace, and never longer than it would have."""
+        if not self.options.grace:
+            return None
+        end, own = self.now.replace(microsecond=0) + self.options.grace, mine.expires_at
+        if own is None or own > end:
+            return end
+        return own if own > self.now else None
 
     def _adopt(self, want: DesiredKey, have: RecordedKey | None, row: LiveKey, reason: Reason) -> Change:
         """Take a live key into the state. Where another one is recorded, nothing of that is compared."""
