@@ -132,8 +132,11 @@ TAKE_OVER = (Action.ADOPT, Reason.TAKEN)
 TAKING = Options(adopt_replaced=True)
 ASKED = (Action.REPLACE, Reason.REPLACED)
 AGAIN = (Action.REPLACE, Reason.MISSING)
+GOES_ON = (Action.REPLACE, Reason.NEW)
 MADE_WAY = aside("a", "old")
 HALF = retired("a", "old")
+TIMED = retired("a", "old", until=NOW + timedelta(hours=1))
+TIMED_ASIDE = aside("a", "old", expires_at=NOW + timedelta(hours=1))
 B_PENDING, B_LIVE = pending("b"), live("b")
 PARKED = replace(retired("b", "a"), alias=Alias("a"), status=Status.PENDING, pending_since=NOW)
 LATE = live("b", name="a", key_id=id_of("a"))
@@ -230,10 +233,12 @@ TABLE = [
     Row("yes, pending, its alias, retired", WANT, PENDING, [STILL_THERE], (), REPLACE, besides=HALF),
     Row("yes, pending, nothing, but retired", WANT, PENDING, [MADE_WAY], (), REPLACE, besides=HALF),
     Row("yes, pending, its token, and retired", WANT, PENDING, [OURS, MADE_WAY], (), RESUME, besides=HALF),
-    Row("yes, no, its alias, retired", WANT, None, [STILL_THERE], (), (Action.REPLACE, Reason.NEW), besides=HALF),
+    Row("yes, no, its alias, retired", WANT, None, [STILL_THERE], (), GOES_ON, besides=HALF),
     Row("yes, ready, its alias, retired", WANT, READY, [STILL_THERE], (), AGAIN, besides=HALF),
-    Row("yes, ready, nothing, but retired", WANT, READY, [MADE_WAY], (), ANEW, besides=HALF),
-    Row("yes, no, nothing, but retired", WANT, None, [MADE_WAY], (), (Action.CREATE, Reason.NEW), besides=HALF),
+    Row("yes, ready, nothing, but retired", WANT, READY, [TIMED_ASIDE], (), ANEW, besides=TIMED),
+    Row("yes, ready, nothing, but retired, time over", WANT, READY, [MADE_WAY], (), AGAIN, besides=HALF),
+    Row("yes, no, nothing, but retired", WANT, None, [TIMED_ASIDE], (), (Action.CREATE, Reason.NEW), besides=TIMED),
+    Row("yes, no, nothing, but retired, time over", WANT, None, [MADE_WAY], (), GOES_ON, besides=HALF),
     Row("yes, pending, its stamp, no token", WANT, TOKENLESS, [STAMPED], (), REPLACE),
     Row("yes, pending with a token, its stamp", WANT, PENDING, [STAMPED], (), STATE_BEHIND, 1),
     Row("yes, pending, another of ours with its value", WANT, PENDING, [OURS_UNKNOWN], ["of another clone"], ARRIVED),

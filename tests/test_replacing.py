@@ -376,6 +376,75 @@ def test_a_retired_key_stays_until_another_has_taken_its_place(
     assert change == Change(old.alias, Action.NO_OP, Reason.RETIRING, recorded=old, live=OLD)
 
 
+@pytest.mark.parametrize(
+    ("have", "why"),
+    [([HAVE], Reason.MISSING), ([gone("a")], Reason.MISSING), ([], Reason.NEW), ([pending("a")], Reason.INTERRUPTED)],
+    ids=["missing", "left missing until now", "none", "pending"],
+)
+@pytest.mark.parametrize("until", [None, ENDED, NOW])
+def test_a_retired_key_whose_time_is_over_goes_with_the_create_that_it_waited_for(
+    have: Sequence[RecordedKey], why: Reason, until: datetime | None
+) -> None:
+    """Once that is read back: in the one plan, and not only in the next."""
+    old = retired("a", "old", until=until)
+    plan = planned([WANT], [*have, old], [OLD])
+    mine = next(iter(have), None)
+    assert of(plan, "a") == Change(Alias("a"), Action.REPLACE, why, WANT, mine, OLD, retires=HALF)
+    assert of(plan, old.alias) == Change(old.alias, Action.NO_OP, Reason.RETIRING, recorded=old, live=OLD)
+
+
+@pytest.mark.parametrize("have", [[HAVE], []], ids=["missing", "none"])
+def test_a_retired_key_that_has_time_is_left_by_the_create_of_its_successor(have: Sequence[RecordedKey]) -> None:
+    """Unless it ends too late, or its successor is to be blocked: that would be for the next plan else."""
+    old = retired("a", "old", until=LATER)
+    row = aside("a", "old", expires_at=LATER)
+    plan = planned([WANT], [*have, old], [row])
+    assert (of(plan, "a").action, of(plan, "a").retires) == (Action.CREATE, None)
+    assert of(plan, old.alias).action is Action.NO_OP
+    shut = desired("a", also={"blocked": True})
+    for want, there, retires in ((WANT, OLD, old), (shut, row, HALF), (shut, OLD, HALF)):
+        plan = planned([want], [*have, old], [there])
+        assert (of(plan, "a").action, of(plan, "a").live, of(plan, "a").retires) == (Action.REPLACE, there, retires)
+        assert of(plan, old.alias).action is Action.NO_OP
+
+
+def test_of_several_retired_keys_the_latest_waits_for_the_create_and_the_others_go() -> None:
+    """Whichever was promised more time: what was replaced later took the place of the others."""
+    first = replace(aside("a", "first"), created_at=CREATED - timedelta(days=1))
+    for ends in (ENDED, NOW):
+        older, old = retired("a", "first", until=ends), retired("a", "old", until=ENDED)
+        plan = planned([WANT], [HAVE, older, old], [first, OLD])
+        assert (of(plan, "a").live, of(plan, "a").retires) == (OLD, HALF)
+        assert (of(plan, older.alias).action, of(plan, older.alias).reason) == (Action.DELETE, Reason.RETIRED)
+        assert of(plan, old.alias).action is Action.NO_OP
+    older = retired("a", "first", until=LATER)
+    plan = planned([WANT], [HAVE, older, HALF], [replace(first, expires_at=LATER), OLD])
+    assert (of(plan, "a").live, of(plan, "a").retires) == (OLD, HALF)
+    assert of(plan, older.alias).action is Action.NO_OP
+
+
+@pytest.mark.parametrize(
+    ("have", "row", "options", "why"),
+    [
+        pytest.param([], live("a", name="new"), Options(), Reason.STATE_BEHIND, id="state behind"),
+        pytest.param([], foreign("a"), Options(imports=("a",)), Reason.IMPORTED, id="imported"),
+        pytest.param([HAVE], foreign("a"), Options(adopt_replaced=True), Reason.TAKEN, id="taken over"),
+    ],
+)
+def test_a_retired_key_goes_when_a_key_that_is_there_is_taken_in_its_place(
+    have: Sequence[RecordedKey], row: LiveKey, options: Options, why: Reason
+) -> None:
+    for until in (None, ENDED):
+        old = retired("a", "old", until=until)
+        plan = planned([WANT], [*have, old], [row, OLD], values=["new"], options=options)
+        assert (of(plan, "a").action, of(plan, "a").reason) == (Action.ADOPT, why)
+        assert of(plan, old.alias) == Change(old.alias, Action.DELETE, Reason.RETIRED, recorded=old, live=OLD)
+    old = retired("a", "old", until=LATER)
+    for there, action in ((OLD, Action.UPDATE), (aside("a", "old", expires_at=LATER), Action.NO_OP)):
+        plan = planned([WANT], [*have, old], [row, there], values=["new"], options=options)
+        assert (of(plan, old.alias).action, of(plan, old.alias).reason) == (action, Reason.RETIRING)
+
+
 def test_a_retired_key_whose_place_nobody_will_take_goes_in_its_time() -> None:
     """As it is left by ``state rm`` of its successor."""
     other = desired("other")

@@ -83,7 +83,7 @@ def test_asked_replacements_count_with_grace_and_without(grace: timedelta | None
 
 
 def test_what_an_earlier_plan_has_said_already_does_not_count() -> None:
-    """Old keys whose time is over, or whose successor goes; and replacements that go on."""
+    """Old keys whose time is over, or whose successor goes; and replacements that go on, as where that has vanished."""
     aliases = [f"a{number}" for number in range(10)]
     old = [retired(alias, f"old {alias}") for alias in aliases]
     asides = [aside(alias, f"old {alias}") for alias in aliases]
@@ -91,7 +91,9 @@ def test_what_an_earlier_plan_has_said_already_does_not_count() -> None:
     assert collecting.counts == {Action.DELETE: 10, Action.NO_OP: 10}
     going_on = planned(map(desired, aliases), [*map(pending, aliases), *old], asides)
     assert going_on.counts == {Action.REPLACE: 10, Action.NO_OP: 10}
-    for plan in (collecting, going_on):
+    vanished = planned(map(desired, aliases), [*map(recorded, aliases), *old], asides)
+    assert vanished.counts == going_on.counts
+    for plan in (collecting, going_on, vanished):
         assert limit_deletes(plan, recorded=20, allowed=None) == plan
     deleting_both = planned(
         map(desired, aliases[3:]), [*map(recorded, aliases), *old[:3]], [*map(live, aliases), *asides[:3]]

@@ -27,6 +27,8 @@ means: the token is not there, but another key bears the alias.
     yes      pending   both, its stamp      delete ours, as above
     yes      pending   nothing              create, with the same value where the store has it
     yes      pending   nothing, but retired replace goes on, where it is a replacement that was begun
+    yes      no, ready nothing, but retired create; replace goes on, where the retired key's time is over, or it ends
+                                            too late, or its successor is to be blocked
     yes      pending   its alias            as not recorded: ours was never created
     yes      pending   its alias, ours      problem: the state is behind, another clone made the key
     yes      ready     its token            no-op or update, attribute by attribute; replace where --replace asks
@@ -112,6 +114,7 @@ class _Planner:
     moved: Moved = field(init=False)
     retirement: Retirement = field(init=False)
     objections: Objections = field(init=False)
+    decided: dict[Alias, Change | None] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.by_token = {row.token: row for row in self.live.keys}
@@ -127,8 +130,10 @@ class _Planner:
     def plan(self) -> Plan:
         stuck = {problem.alias for problem in self.moved.problems}
         aliases = {*self.desired, *self.recorded.keys} - {*self.moved.sources.values(), *stuck}
-        decided = (self._decide(alias) for alias in sorted(aliases, key=natural_order))
-        changes = [change for change in decided if change]
+        ordered = sorted(aliases, key=natural_order)
+        for alias in sorted(ordered, key=self._is_retired):  # what becomes of these hangs on their successors
+            self.decided[alias] = self._decide(alias)
+        changes = [change for alias in ordered if (change := self.decided[alias])]
         self.objections.expired(changes, self.now)
         self.objections.untimely(changes, self.now)
         self.objections.unknown(changes, self.capabilities.unknown)
@@ -143,6 +148,10 @@ class _Planner:
             unmanaged=max(0, self.live.total - len(ours)),
             grace=self.options.grace,
         )
+
+    def _is_retired(self, alias: Alias) -> bool:
+        have = self.recorded.keys.get(alias)
+        return alias not in self.desired and have is not None and have.retired is not None
 
     def _decide(self, alias: Alias) -> Change | None:
         want = self.desired.get(alias)
@@ -174,7 +183,8 @@ class _Planner:
             mine = self._by_stamp(have, others)
         if mine:
             if have.retired and not self._leaves_with_its_successor(have.retired):
-                return self.retirement.decided(have, have.retired, mine)
+                taking = self.decided.get(self.moved.new_alias(have.retired.successor))
+                return self.retirement.decided(have, have.retired, mine, taking)
             if self._lives_on(have):
                 marked = mine if self.objections.made_here(mine) else None
                 return Change(alias, Action.FORGET, Reason.RELEASED, recorded=have, live=marked)

@@ -40,13 +40,17 @@ class Retirement:
             if have.retired and row:
                 self._aside[self.moved.new_alias(have.retired.successor)].append((row, have))
 
-    def decided(self, have: RecordedKey, retired: Retired, mine: LiveKey) -> Change:
+    def decided(self, have: RecordedKey, retired: Retired, mine: LiveKey, taking: Change | None) -> Change:
         """What becomes of a retired key that stays while it has time: kept, cut short, or when that is over deleted.
 
         Its time is over, too, where the key in its place is blocked: nobody is to go on by the old value.
+
+        :param taking: what this plan does under the alias of the key in its place; where that goes on with the retired
+            key, as :meth:`goes_on` has it, nothing else does.
         """
         successor = self.moved.new_alias(retired.successor)
-        taken = self._is_taken(retired, successor) or self._is_outlived(mine, successor)
+        taken = self._is_taken(retired, successor) or self._is_outlived(mine, successor) or _is_taken_by(taking)
+        taken = taken and not _goes_with(have, taking)
         if taken and _is_over(retired, self.now):
             return Change(have.alias, Action.DELETE, Reason.RETIRED, recorded=have, live=mine)
         if taken and self.is_shut(successor, mine):
@@ -104,22 +108,41 @@ class Retirement:
     def goes_on(self, alias: Alias, have: RecordedKey | None) -> tuple[LiveKey, RecordedKey] | None:
         """The retired key of a replacement that a create under an alias goes on with, if any, and its record.
 
-        That is one which bears the alias still; or where the create itself was begun, the one that it was begun for.
+        That is one which bears the alias still; or where the create itself was begun, the one that it was begun for; or
+        one that was to go, or to end earlier, and waited for nothing but the key that is created.
         """
-        asides = sorted(self._aside.get(alias, ()), key=lambda aside: _rank(alias, *aside))
+        asides = sorted(self._aside.get(alias, ()), key=lambda aside: self._rank(alias, *aside))
         begun = have is not None and have.status is Status.PENDING
         for row, aside in asides[:1]:
-            if aside.retired and (begun or row.alias == alias):
-                return row, self._following(aside, aside.retired)
+            if aside.retired is None:
+                continue
+            goes = _is_over(aside.retired, self.now) or self.is_shut(alias, row)
+            ends = aside.retired.delete_after
+            late = ends is not None and not ends_by(row.expires_at, ends)
+            if begun or row.alias == alias or goes or late:
+                after = self._following(aside, aside.retired)
+                return row, replace(after, retired=Retired(alias)) if goes else after
         return None
+
+    def _rank(self, alias: Alias, row: LiveKey, aside: RecordedKey) -> tuple[bool, bool, float, str]:
+        """What is yet to make way comes first, then what was begun last: nothing outlives it, and it goes last."""
+        ends = aside.retired.delete_after if aside.retired else None
+        latest = datetime.max.replace(tzinfo=UTC) if ends is None else ends
+        return row.alias != alias, self._is_outlived(row, alias), -latest.timestamp(), row.token
 
 
 def _is_over(retired: Retired, now: datetime) -> bool:
     return retired.delete_after is None or retired.delete_after <= now
 
 
-def _rank(alias: Alias, row: LiveKey, aside: RecordedKey) -> tuple[bool, float, str]:
-    """What is yet to make way comes first, then what goes last, which is what was begun last."""
-    ends = aside.retired.delete_after if aside.retired else None
-    latest = datetime.max.replace(tzinfo=UTC) if ends is None else ends
-    return row.alias != alias, -latest.timestamp(), row.token
+def _is_taken_by(taking: Change | None) -> bool:
+    """Whether a plan takes a key that is there into the state, in the place of one that is not.
+
+    Of a create that was interrupted the record tells: its key may have lost a race.
+    """
+    return taking is not None and taking.action is Action.ADOPT and taking.reason is not Reason.INTERRUPTED
+
+
+def _goes_with(have: RecordedKey, taking: Change | None) -> bool:
+    """Whether a retired key is the old one of a replacement that goes on."""
+    return taking is not None and taking.retires is not None and taking.retires.token == have.token

@@ -64,7 +64,7 @@ def limit_deletes(plan: Plan, *, recorded: int, allowed: int | None, limits: Lim
 
 def _is_agreed(change: Change) -> bool:
     """Whether an earlier plan has said already that this key goes."""
-    return _is_retired(change) or (change.retires is not None and change.reason is Reason.INTERRUPTED)
+    return _is_retired(change) or (change.retires is not None and change.reason is not Reason.REPLACED)
 
 
 def _is_retired(change: Change) -> bool:

@@ -252,6 +252,46 @@ def test_a_grace_that_is_over_by_the_time_of_the_end_lets_the_old_key_go_at_once
     collected(here)
 
 
+# -- the new key has vanished ------------------------------------------------------------------------------------------
+
+
+def vanished() -> World:
+    """Its time of grace is over, and somebody else has deleted the key that took its place."""
+    here = world(grace=GRACE)
+    here.apply()
+    here.reopen()
+    here.proxy.time = ENDS
+    del here.proxy.rows[NEW]
+    return here
+
+
+def test_the_run_that_makes_the_new_key_anew_lets_the_old_one_go() -> None:
+    here = vanished()
+    assert said(here.apply()) == {"a": "applied"}
+    calls = [call for call in here.fuse.calls if call.startswith("proxy.")]
+    assert calls == ["proxy.create", "proxy.newest", "proxy.find", "proxy.delete", "proxy.find"]
+    assert {str(row.alias) for row in here.ours} == {"a", "same"} == {*here.journal.keys}
+    assert OLD not in here.journal.values
+    here.reopen()
+    here.converged()
+
+
+@pytest.mark.parametrize("error", [NO, LOST, UNREACHABLE])
+@pytest.mark.parametrize("call", ["proxy.create", "proxy.newest"])
+def test_where_it_is_not_made_or_not_read_back_the_old_one_stays(error: VkstateError, call: str) -> None:
+    here = vanished()
+    with failing(here, fails(error, call, times=9)):
+        [result] = here.apply().results
+    assert isinstance(result, Failed)
+    assert aliases(here) == {"old": ASIDE}
+    assert here.journal.keys[ASIDE].token == OLD
+    here.check()
+    here.reopen()
+    here.apply()
+    assert {str(row.alias) for row in here.ours} == {"a", "same"} == {*here.journal.keys}
+    here.converged()
+
+
 # -- the old key cannot be renamed -------------------------------------------------------------------------------------
 
 
@@ -463,7 +503,7 @@ def still_there(why: str) -> str:
         (
             (fails(UNREACHABLE, "proxy.find", skip=1),),
             0,
-            f"The delete of {ASIDE} was sent, and could not be verified: Connection refused.",
+            f"The delete of {ASIDE} was asked for, and could not be verified: Connection refused.",
         ),
         ((fails(FULL_DISK, "journal.report"),), 0, "No space left on the device."),
     ],

@@ -24,7 +24,6 @@ def ends_well(session: Session) -> None:
     session.story.append("# from here on nobody disturbs; an hour passes")
     session.stand.clock.forward(minutes=61)
     _converges(session)
-    _let_go(session)
     session.nothing_to_do()
     _unprotect(session)
     _converges(session)
@@ -32,13 +31,6 @@ def ends_well(session: Session) -> None:
     left = [row["key_alias"] for row in session.world.rows.values() if session.world.is_ours(row)]
     session.fail([f"{alias} is left" for alias in left])
     session.fail([f"{alias} is recorded still" for alias in session.world.records])
-
-
-def _let_go(session: Session) -> None:
-    """Apply once more where only old keys are left to go: one whose successor was gone stays until that is there."""
-    fates, records = session.plan_of(Wish()).fates.values(), session.world.records
-    if fates and all(fate.action == "delete" and "retired" in records[fate.had or ""] for fate in fates):
-        session.apply(Wish())
 
 
 def _converges(session: Session) -> None:

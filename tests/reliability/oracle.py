@@ -316,6 +316,10 @@ class Oracle:
             row = self.world.live(owner)
             alone = row is not None and len(self.world.bearing(row["key_alias"])) == 1
             taken = owner["status"] == "gone" if row is None else owner["status"] == "ready" or alone
+        fate = self.decide(after) if after in self.wants and after in self.aliases else None
+        found = owner is not None and self.world.live(owner) is not None
+        taken = taken or self._is_outlived(mine, after) or (fate is not None and fate.action == "adopt" and not found)
+        taken = taken and not (fate and fate.action == "replace" and fate.row and fate.row["token"] == mine["token"])
         limit = _limit(record)
         if taken and (limit is None or limit <= self.now):
             return Fate(alias, "delete", had=alias, row=mine)
@@ -324,6 +328,14 @@ class Oracle:
         if taken and limit and not ends_by(mine, limit):
             return Fate(alias, "update", had=alias, row=mine, aside=(alias, limit), expiry="cut short")
         return None
+
+    def _is_outlived(self, row: Row, successor: str) -> bool:
+        """Whether a key that was made later has been retired in favour of the same key."""
+        asides = [
+            record for record in self.world.records.values() if "retired" in record and "pending_since" not in record
+        ]
+        later = [self.world.live(one) for one in asides if self.moved(one["retired"]["successor"]) == successor]
+        return any(one["created_at"] > row["created_at"] for one in later if one)
 
     def _makes_way(self, row: Row, alias: str) -> bool:
         record = self.world.records.get(self.owners.get(row["token"], ""))
@@ -394,6 +406,7 @@ class Oracle:
         found = [
             (
                 row["key_alias"] != want.alias,
+                self._is_outlived(row, want.alias),
                 -(limit or datetime.max.replace(tzinfo=UTC)).timestamp(),
                 row["token"],
                 alias,
@@ -405,10 +418,12 @@ class Oracle:
             for limit in [_limit(aside)]
         ]
         begun = record is not None and record["status"] == "pending"
-        if found and (begun or not min(found)[0]):
-            alias = min(found)[3]
-            aside = self.world.records[alias]
-            return Fate(want.alias, "replace", want, had, self.world.live(aside), aside=(alias, _limit(aside)))
+        if found:
+            bears_another, *_, alias = min(found)
+            limit, row = _limit(self.world.records[alias]), self.world.live(self.world.records[alias])
+            over = limit is None or limit <= self.now
+            if begun or not bears_another or over or (row and limit and not ends_by(row, limit)):
+                return Fate(want.alias, "replace", want, had, row, aside=(alias, None if over else limit))
         return Fate(want.alias, "create", want, had)
 
     def _adopt(self, want: Want, had: str | None, record: Record | None, row: Row) -> Fate:

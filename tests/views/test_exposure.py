@@ -291,6 +291,11 @@ def test_a_retired_key_is_counted_once_and_never_as_desired() -> None:
     assert (exposure.endless, exposure.all_models) == ((), ())
 
 
+def test_a_retired_key_that_goes_with_its_replacement_has_nothing_left() -> None:
+    going_on = replace(replaced("key"), reason=Reason.MISSING)
+    assert exposure_of(plan_of(going_on, still_retired("key"))).retired == Budgets()
+
+
 def test_a_new_value_has_nothing_of_the_old_key_but_what_is_declared() -> None:
     by_hand = replace(
         replaced("key"),

@@ -71,10 +71,12 @@ class _Limit:
 def exposure_of(plan: Plan) -> Exposure:
     """The figures of every key that will be there once the plan is applied, changed or not."""
     changes = [change for change in plan.changes if _is_desired(change)]
-    retired = {limit.alias: limit for change in plan.changes if (limit := _retired_limit(change)) is not None}
+    told = {change.retires.alias for change in plan.changes if change.retires is not None}
+    own = (change for change in plan.changes if change.alias not in told)  # of the others their replacement tells
+    retired = [limit for change in own if (limit := _retired_limit(change)) is not None]
     return Exposure(
         desired=_budgets(_limit(change) for change in changes),
-        retired=_budgets(retired.values()),
+        retired=_budgets(retired),
         endless=tuple(change.alias for change in changes if _is_endless(change)),
         all_models=tuple(change.alias for change in changes if _may_use_all_models(change)),
         left_out=len(plan.left_out),
