@@ -22,7 +22,7 @@ import requests
 from bench.live import LiveProxy, new_prefix
 from bench.measure import Phases, Trial, aligned, alternate, duration, seconds_of, table
 from bench.projects import Project, project, workshop_config
-from vkstate.litellm.parallel import PARALLELISM
+from vkstate.executor.ports import PARALLELISM
 
 NUMBERS: Final = (1, 2, 4, 8, 16)
 _APPLY: Final = "apply"

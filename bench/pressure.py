@@ -23,7 +23,7 @@ from bench.live import LiveProxy, new_prefix
 from bench.measure import Measured, Phases, Trial, aligned, alternate, duration, seconds_of
 from bench.projects import project, workshop_config
 from bench.throttle import Bucket, Throttle, throttled
-from vkstate.litellm.parallel import PARALLELISM
+from vkstate.executor.ports import PARALLELISM
 
 LATER: Final = frozenset({429, 503})
 _APPLY: Final = "apply"

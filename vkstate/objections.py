@@ -13,7 +13,7 @@ from vkstate.expiry import format_zoned
 from vkstate.keys import Alias, DesiredKey, LiveKey, Member, Recorded, RecordedKey
 from vkstate.options import WORKSHOP
 from vkstate.plan import Action, Caution, Change, Problem, Reason
-from vkstate.schedule import ended_by, has_passed, too_early
+from vkstate.schedule import Extend, TimeAgain, ended_by, time_again, too_early
 
 
 @dataclass
@@ -160,8 +160,10 @@ class Objections:
         """Name the keys that have expired and that nothing is done about: that is no drift."""
         expired: defaultdict[str, list[Alias]] = defaultdict(list)
         for change in changes:
-            if change.action is Action.NO_OP and change.desired and change.live and _has_ended(change.live, now):
-                expired[_time_again(change.desired, now)].append(change.alias)
+            if change.action is not Action.NO_OP or change.live is None or not _has_ended(change.live, now):
+                continue
+            if change.desired and change.recorded:
+                expired[_said_of(time_again(change.desired, change.recorded, now))].append(change.alias)
         for again, aliases in expired.items():
             self.warnings.append(Caution("expired keys stay as they are: ", tuple(aliases), f". {again}."))
 
@@ -227,13 +229,15 @@ def taken_over(changes: Iterable[Change]) -> tuple[Caution, ...]:
     return (Caution("", aliases, said),) if aliases else ()
 
 
-def _time_again(key: DesiredKey, now: datetime) -> str:
-    """What gives an expired key time again."""
-    if (workshop := ended_by(key)) is not None:
-        return f"Their workshop has ended; this gives it time again: vkstate extend {quote(workshop)} 2h"
-    if has_passed(key, now):
-        return "An expires_at in the future gives time again"
-    return "--renew gives time again, as does a changed duration or expires_at"
+def _said_of(again: TimeAgain | Extend) -> str:
+    """What gives an expired key time again, in words."""
+    match again:
+        case Extend(workshop):
+            return f"Their workshop has ended; this gives it time again: vkstate extend {quote(workshop)} 2h"
+        case TimeAgain.EDIT:
+            return "An expires_at in the future gives time again"
+        case TimeAgain.APPLY | TimeAgain.RENEW:
+            return "--renew gives time again, as does a changed duration or expires_at"
 
 
 def _has_ended(live: LiveKey, now: datetime) -> bool:

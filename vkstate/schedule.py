@@ -8,8 +8,9 @@ the start nothing differs.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from enum import Enum, auto
 from typing import Final
 
 from vkstate.attributes import EXPIRY_PATHS
@@ -50,6 +51,33 @@ def has_passed(key: DesiredKey, now: datetime) -> bool:
     """Whether the config ends a key at an instant that is over: then no renewal gives it time again."""
     expiry = declared_expiry(key)
     return isinstance(expiry, Until) and expiry.instant <= now
+
+
+class TimeAgain(Enum):
+    """What gives an expired key time again, where its workshop has not ended."""
+
+    EDIT = auto()
+    """It ended at an instant of its own."""
+    APPLY = auto()
+    """The config gives it another end already."""
+    RENEW = auto()
+
+
+@dataclass(frozen=True)
+class Extend:
+    """A key ended with its workshop: a later end of that gives it time again."""
+
+    workshop: str
+
+
+def time_again(key: DesiredKey, record: RecordedKey, now: datetime) -> TimeAgain | Extend:
+    """What gives a key time again that has expired at an instant."""
+    if has_passed(key, now):
+        workshop = ended_by(key)
+        return TimeAgain.EDIT if workshop is None else Extend(workshop)
+    follows = key.ignore_changes.isdisjoint(EXPIRY_PATHS)
+    changed = follows and declared_expiry(key) != expiry_of(record.applied)
+    return TimeAgain.APPLY if changed else TimeAgain.RENEW
 
 
 def blocked_by_hand(key: DesiredKey) -> bool:

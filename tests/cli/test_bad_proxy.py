@@ -60,19 +60,21 @@ def test_a_key_that_does_not_see_ours_makes_nothing_forgotten(project: Workspace
         assert project.state == before
 
 
-def test_a_key_that_may_only_look_plans_and_applies_nothing(project: Workspace, tmp_path: Path) -> None:
+VIEWER = "user not allowed to access this route, role= proxy_admin_viewer. Trying to access: "
+
+
+def viewer(seen: Seen) -> Doing:
     """As LiteLLM answers to the key of a user whose role is proxy_admin_viewer."""
+    looks = seen.method == "GET" or seen.path == "/v2/key/info"
+    error = {"message": f"{VIEWER}{seen.path}", "type": "auth_error", "param": "None", "code": "403"}
+    return Pass() if looks else say_json(403, {"error": error})
+
+
+def test_a_key_that_may_only_look_plans_and_applies_nothing(project: Workspace, tmp_path: Path) -> None:
     with fronted(tmp_path / "elsewhere.sqlite") as front:
         project.write("vkstate.yaml", f"proxy: {{url: '{front.url}'}}\n{KEYS}  other: {{models: [gpt-4]}}\n")
         project.apply()
         before, calls = project.state, len(front.writes)
-        words = "user not allowed to access this route, role= proxy_admin_viewer. Trying to access: "
-
-        def viewer(seen: Seen) -> Doing:
-            looks = seen.method == "GET" or seen.path == "/v2/key/info"
-            error = {"message": f"{words}{seen.path}", "type": "auth_error", "param": "None", "code": "403"}
-            return Pass() if looks else say_json(403, {"error": error})
-
         plans = []
         changes = (
             "",
@@ -88,7 +90,7 @@ def test_a_key_that_may_only_look_plans_and_applies_nothing(project: Workspace, 
             for command in (("apply", "--auto-approve"), ("destroy", "--auto-approve")):
                 ran = project.run(*command)
                 assert (ran.code, ran.stdout) == (1, "")
-                said = f"  POST {front.url}/key/update: LiteLLM said (403): {words}/key/update. "
+                said = f"  POST {front.url}/key/update: LiteLLM said (403): {VIEWER}/key/update. "
                 way = "give proxy.master_key the proxy's LITELLM_MASTER_KEY, or a virtual key of a proxy_admin user"
                 assert ran.complaint == [
                     "error: the key is not an admin's",
@@ -102,6 +104,32 @@ def test_a_key_that_may_only_look_plans_and_applies_nothing(project: Workspace, 
         assert [(one["grade"], one["detail"]) for one in checks if one["check"] in ("rights", "attributes")] == [
             ("warning", "The key sees every key, and may change none: it plans, and cannot apply.")
         ]
+
+
+def test_what_a_key_that_may_only_look_leaves_undone_is_not_told_as_done(project: Workspace, tmp_path: Path) -> None:
+    with fronted(tmp_path / "elsewhere.sqlite") as front:
+        project.write("vkstate.yaml", f"proxy: {{url: '{front.url}'}}\n{KEYS}")
+        project.apply()
+        before = project.files()
+        front.rule = viewer
+        blocking = project.run("block", "my-project", "--auto-approve")
+        assert blocking.stdout.splitlines() == [
+            "--- vkstate.yaml",
+            "+++ vkstate.yaml",
+            "@@ -3 +3 @@",
+            "-  my-project: {models: [gpt-4]}",
+            "+  my-project: {models: [gpt-4], blocked: true}",
+            "",
+        ]
+        assert blocking.stderr.splitlines()[:2] == [
+            "vkstate.yaml was not changed.",
+            "error: the key is not an admin's",
+        ]
+        moving = project.run("state", "mv", "my-project", "another", "--auto-approve")
+        assert moving.stderr.splitlines()[0] == "error: the key is not an admin's"
+        assert "still declares" not in moving.stderr
+        assert (blocking.code, moving.code) == (1, 1)
+        assert project.files() == before
 
 
 def test_nothing_listens(project: Workspace, golden: Callable[[str, str], None]) -> None:

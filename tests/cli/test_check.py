@@ -127,6 +127,13 @@ def test_no_master_key(workspace: Workspace, front: Front, monkeypatch: pytest.M
     assert (grade, detail) == ("wrong", f"the master key is not set. {said}")
 
 
+def test_rights_that_the_proxy_does_not_tell(workspace: Workspace, front: Front) -> None:
+    workspace.configure(f"proxy: {{url: '{front.url}'}}\n")
+    front.rule = lambda seen: say_json(404, {"detail": "Not Found"}) if seen.path == "/key/update" else Pass()
+    said = "The key sees every key. The proxy does not tell whether it may change them."
+    assert of("rights", found(workspace)) == [("warning", said)]
+
+
 def test_a_key_that_is_not_an_admins(workspace: Workspace, front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
     workspace.configure(f"proxy: {{url: '{front.url}'}}\nkeys: {{one: {{models: [gpt-4]}}}}\n")
     workspace.apply()

@@ -15,6 +15,7 @@ from vkstate.cli.checking_time import timely
 from vkstate.cli.findings import warning
 from vkstate.keys import Alias, DesiredKey, RecordedKey, Retired, Status
 from vkstate.options import Options
+from vkstate.plan import Action
 
 OVER = NOW - timedelta(hours=1)
 PASSED: Mapping[str, Value] = {"models": ["gpt-4"], "expires_at": "2026-03-18T11:00:00Z"}
@@ -82,6 +83,23 @@ def test_an_end_that_was_put_off_is_applied() -> None:
     assert said([want, desired("b", duration="60d")], [expired(want.alias, PASSED), expired("b")]) == [
         ("the w-user1, b have expired.", apply)
     ]
+
+
+def test_an_end_that_was_put_off_and_is_ignored_is_for_renewal() -> None:
+    """The plan says so, too, and not that the workshop has ended."""
+    want = replace(
+        of_workshop(1, LATER, "2026-03-18T13:00:00+00:00"), ignore_changes=frozenset({"expires_at", "duration"})
+    )
+    have = replace(expired(want.alias, PASSED), member=want.member)
+    assert said([want], [have]) == [
+        ("the w-user1 has expired.", "vkstate apply --renew 'the w-user1' gives time again")
+    ]
+    row = live_key(want.alias, member=want.member, expires_at=OVER)
+    stay = "expired keys stay as they are: "
+    [after] = [caution.after for caution in planned([want], [have], [row]).warnings if caution.before == stay]
+    assert after == ". --renew gives time again, as does a changed duration or expires_at."
+    renewed = planned([want], [have], [row], options=Options(renew=(want.alias,)))
+    assert ([change.action for change in renewed.effective], renewed.problems) == ([Action.UPDATE], ())
 
 
 def test_what_the_config_does_not_declare_is_left_to_the_plan() -> None:

@@ -160,6 +160,13 @@ def test_a_config_that_may_not_be_written(project: Workspace) -> None:
     ]
 
 
+def test_without_consent_the_config_stays_and_that_is_said(project: Workspace) -> None:
+    ran = project.run("block", "plain")
+    assert ran.code == 64
+    assert ran.stderr.splitlines()[1:3] == ["vkstate.yaml was not changed.", "error: no terminal to ask on"]
+    assert (project.path / "vkstate.yaml").read_text(encoding="utf-8") == CONFIG
+
+
 def test_the_mode_and_a_link_stay(project: Workspace) -> None:
     real = project.path / "real.yaml"
     (project.path / "vkstate.yaml").rename(real)

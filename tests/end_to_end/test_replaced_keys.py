@@ -108,6 +108,29 @@ def test_an_old_key_that_somebody_deleted(project: Workspace) -> None:
     assert sorted(project.tokens) == EVERY
 
 
+@pytest.mark.parametrize("hours", [2, 0])
+def test_successors_that_somebody_deleted(remote: Workspace, server: Timed, hours: int) -> None:
+    """One apply makes them anew, and lets the old keys go whose time is over; those that have time keep it."""
+    tokens, values = remote.tokens, remote.values
+    remote.apply("--replace", "*", "--grace", "1h")
+    asides = sorted(alias for alias in remote.tokens if alias not in EVERY)
+    server.clock.forward(hours=hours)
+    server.front.sandbox.post("/key/delete", {"keys": [remote.tokens[alias] for alias in EVERY]})
+    action = "replace" if hours else "create"
+    assert remote.planned() == [(alias, action, "missing on the proxy") for alias in EVERY]
+    ran = remote.apply()
+    kept = [] if hours else asides
+    assert sorted(remote.tokens) == sorted(rows_of(server.front.sandbox)) == sorted([*EVERY, *kept])
+    assert all(server.opens(remote.values[alias]) for alias in EVERY)
+    assert [server.opens(values[alias]) for alias in EVERY] == [not hours] * len(EVERY)
+    assert not {*tokens.values()} & {remote.tokens[alias] for alias in EVERY}
+    if hours:
+        assert "may still spend" not in ran.stdout
+        assert "The old ones work no longer." in ran.stderr
+        assert {line["token"] for line in remote.reports[-1]["keys"]} == {*tokens.values()}
+    remote.consistent()
+
+
 def test_a_proxy_that_makes_values_itself(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -149,3 +172,26 @@ def test_a_key_that_cannot_be_renamed(workspace: Workspace, front: Front) -> Non
     assert sorted(rows_of(front.sandbox)) == EVERY
     [report] = workspace.reports
     assert [line["token"] for line in report["keys"]] == [tokens["one"]]
+
+
+def refusing_deletes(seen: Seen) -> Doing:
+    """A proxy that lets no key be deleted."""
+    if seen.path == "/key/delete":
+        return say_json(400, {"error": {"message": "no", "type": "bad_request_error", "param": None, "code": "400"}})
+    return Pass()
+
+
+def test_a_new_value_is_handed_out_although_the_old_key_stays(workspace: Workspace, front: Front) -> None:
+    workspace.configure(CONFIG % front.url)
+    workspace.apply()
+    front.rule = refusing_deletes
+    ran = workspace.run("apply", "--auto-approve", "--replace", "one")
+    assert ran.code == 1
+    assert (
+        "note: 1 key has a new value. The old one works on: the next apply sees to that. Hand the new one out: vkstate "
+        "output one --out FILE"
+    ) in ran.stderr
+    front.rule = lambda _: Pass()
+    workspace.apply()
+    workspace.consistent()
+    assert sorted(rows_of(front.sandbox)) == EVERY

@@ -55,7 +55,7 @@ class TestMove:
         dry = project.ok("state", "mv", "one", "uno", "--dry-run")
         assert (dry.stdout, dry.stderr) == (
             self.EXPECTED,
-            "warning: vkstate.yaml still declares one: rename it there as well, before the next apply.\n" + NOTE,
+            NOTE + "warning: vkstate.yaml still declares one: rename it there as well, before the next apply.\n",
         )
         assert everything(project) == looked
 

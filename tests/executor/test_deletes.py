@@ -191,7 +191,7 @@ def test_what_cannot_be_read_back_is_not_called_deleted() -> None:
     here = world("a", "b")
     with failing(here, fails(Unreachable("Connection refused."), "proxy.find", skip=1)):
         outcome = here.apply()
-    words = "failed: The delete of {} was sent, and could not be verified: Connection refused."
+    words = "failed: The delete of {} was asked for, and could not be verified: Connection refused."
     assert said(outcome) == {alias: words.format(alias) for alias in ("a", "b")}
     assert (outcome.remaining, outcome.closed) == (None, ())
     assert here.journal.keys.keys() == {"a", "b"}

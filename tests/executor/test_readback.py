@@ -12,7 +12,7 @@ from tests.executor.fuse import Hook, fails
 from tests.executor.world import World, failing, said
 from tests.factories import NOW, desired, foreign, value_of
 from vkstate.errors import VkstateError
-from vkstate.executor.ports import AnswerLost, Refused
+from vkstate.executor.ports import AnswerLost, NotSent, Refused
 from vkstate.keys import Alias, Status, Token
 from vkstate.plan import Action, Reason
 
@@ -167,6 +167,17 @@ def test_a_loser_that_could_not_withdraw_does_so_on_the_next_run(hooks: Sequence
     here.check()
 
 
+def test_a_withdrawal_that_was_sent_and_not_verified_is_told_as_it_is() -> None:
+    here = world("a")
+    here.proxy.rivals = {"a": foreign("a", created_at=NOW)}
+    with failing(here, fails(NotSent("A request was not sent."), "proxy.find")):
+        words = said(here.apply())
+    assert words == {"a": "failed: a existed twice; the delete of the later key, ours, was sent, and not verified."}
+    assert here.journal.keys[A].status is Status.PENDING
+    assert len(here.proxy.rows) == 1, "it is gone: the alias is somebody else's"
+    here.check()
+
+
 def test_a_delete_that_only_echoes_does_not_make_the_loser_forget() -> None:
     here = world("a")
     here.proxy.rivals = {"a": foreign("a", created_at=NOW)}
@@ -228,7 +239,9 @@ def test_what_could_not_be_made_good_is_tried_again(forces_always: bool, error: 
     here.proxy.forced_end = timedelta(days=30)
     here.proxy.forces_always = forces_always
     with failing(here, fails(error, "proxy.update")):
-        assert said(here.apply()) == {"a": f"failed: {error.detail}"}
+        assert said(here.apply()) == {
+            "a": f"failed: a was created, and duration, max_budget could not be set: {error.detail}"
+        }
     assert here.journal.keys[A].status is Status.READY
     assert [diff.path for diff in here.plan().changes[0].diffs] == ["expires_at", "max_budget"]
     kept = SERVER_DEFAULT.format("duration, max_budget")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import pytest
 
 from tests.executor.fuse import Hook, fails
@@ -12,6 +15,7 @@ from vkstate.executor import stop as stopping
 from vkstate.executor.creation import ATTEMPTS
 from vkstate.executor.ports import NotSent, Refused, TurnedAway
 from vkstate.keys import Alias, Status
+from vkstate.litellm.errors import Unreachable
 
 LATER = TurnedAway("Come later.", hint="later")
 NOT_SENT = NotSent("It was not sent.")
@@ -144,3 +148,47 @@ def test_after_a_stop_nobody_waits_long(monkeypatch: pytest.MonkeyPatch) -> None
     stop.request("SIGTERM")
     assert not stop.cannot_wait(1.0)
     assert stop.cannot_wait(1.1)
+    now[0] += 100
+    assert stop.cannot_wait(0.1)
+    assert not stop.cannot_wait(0.0), "another request has to end first: that is no pause"
+
+
+def test_who_waits_goes_away_when_the_run_is_in_trouble() -> None:
+    here = World().want([desired("a"), desired("b")])
+    waits = threading.Event()
+
+    def hook(name: str, alias: object) -> None:
+        if name == "proxy.create" and alias == "a":
+            assert not here.proxy.too_long(60)
+            waits.set()
+            left = 1000
+            while not here.proxy.too_long(60) and left:
+                left -= 1
+                time.sleep(0.01)
+            raise NOT_SENT if left else AssertionError("it waits on")
+        if name == "proxy.create" and alias == "b":
+            assert waits.wait(10)
+            raise Unreachable("Connection refused.")
+
+    with failing(here, hook):
+        words = said(here.apply(parallelism=2))
+    assert words == {
+        "a": "not attempted: The run had stopped: the proxy cannot be reached: Connection refused.",
+        "b": "failed: Connection refused.",
+    }
+    here.reopen()
+    here.apply()
+    here.converged()
+
+
+def test_a_stop_while_the_final_spend_is_read() -> None:
+    """The plan's counts are reported in place of those that the proxy lets wait, and nothing is sent."""
+    here = mixed()
+    with failing(here, interrupted(here, "proxy.find")):
+        words = said(here.apply())
+    assert {alias for alias, word in words.items() if word == "applied"} == {"adopt", "gone"}
+    assert {word for word in words.values() if word != "applied"} == {INTERRUPTED}
+    assert [call for call in here.fuse.calls if call.startswith("proxy.")] == ["proxy.find"]
+    here.reopen()
+    here.apply()
+    here.converged()

@@ -13,12 +13,14 @@ from tests.litellm.fake import MASTER_KEY, URL, body_of
 from tests.litellm.fields import created, updated
 from vkstate.attributes import ATTRIBUTES, Json
 from vkstate.errors import VkstateError
+from vkstate.executor.ports import Refused
 from vkstate.keys import Capabilities
 from vkstate.litellm.capabilities import (
     Health,
+    Probed,
     health,
-    may_change,
     probe,
+    probe_rights,
     prove_admin,
     searches_by_prefix,
     served_models,
@@ -154,6 +156,14 @@ def test_who_is_no_admin(
     with pytest.raises(VkstateError) as caught:
         prove_admin(connection)
     assert type(caught.value) is cause
+    if cause is NotAdmin:
+        assert caught.value.detail.endswith(
+            " The key works, but it does not see every key, so that ours would look gone."
+        )
+        assert caught.value.hint == (
+            "give proxy.master_key the proxy's LITELLM_MASTER_KEY, or a virtual key of a proxy_admin user; for a plan, "
+            "one of a proxy_admin_viewer will do"
+        )
 
 
 VIEWER = _error("user not allowed to access this route, role= proxy_admin_viewer. Trying to access: /key/update")
@@ -166,18 +176,29 @@ def test_what_a_server_can_do_is_not_told_to_who_may_only_look(
     assert probe(connection, writing=False) == Capabilities()
     with pytest.raises(NotAdmin, match="may change none"):
         probe(connection)
-    assert not may_change(connection)
+    assert probe_rights(connection) == Probed(Capabilities(), may_change=False)
 
 
-@pytest.mark.parametrize(
-    ("status", "body"),
-    [(422, {"detail": [{"loc": ["body", "key"], "msg": "no"}]}), (403, _error("a gateway says no"))],
-)
-def test_what_is_refused_for_another_reason_may_be_changed(
-    status: int, body: Json, connection: Connection, answers: responses.RequestsMock
+def test_who_may_change_keys_is_told_by_the_validation_alone(
+    connection: Connection, answers: responses.RequestsMock
 ) -> None:
-    answers.add("POST", f"{URL}/key/update", json=body, status=status)
-    assert may_change(connection)
+    known = {"detail": [{"loc": ["body", "key"], "msg": "no"}]}
+    answers.add("POST", f"{URL}/key/update", json=known, status=422)
+    assert probe_rights(connection).may_change is True
+
+
+@pytest.mark.parametrize("status", [200, 400, 404, 422])
+def test_what_another_answers_tells_no_rights(
+    status: int, connection: Connection, answers: responses.RequestsMock
+) -> None:
+    answers.add("POST", f"{URL}/key/update", json={"detail": "Not Found"}, status=status)
+    assert probe_rights(connection) == Probed(Capabilities(), may_change=None)
+
+
+def test_who_is_refused_for_another_reason_is_told_why(connection: Connection, answers: responses.RequestsMock) -> None:
+    answers.add("POST", f"{URL}/key/update", json=_error("a gateway says no"), status=403)
+    with pytest.raises(Refused, match="a gateway says no"):
+        probe_rights(connection)
 
 
 _NEW = {"status": "healthy", "db": "connected"}

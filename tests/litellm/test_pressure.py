@@ -13,6 +13,7 @@ import pytest
 
 from tests.litellm.hasty import hasty
 from vkstate.executor.ports import NotSent
+from vkstate.executor.stop import Stop
 from vkstate.litellm.errors import TooBusy
 from vkstate.litellm.pressure import Gate, Pressure
 
@@ -140,6 +141,21 @@ def test_a_proxy_that_lets_nothing_through_is_given_up() -> None:
     assert [round(pause, 1) for pause in pauses] == [0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0, 8.0, 8.0]
 
 
+def test_no_pause_of_its_own_is_beyond_its_patience() -> None:
+    pauses: list[float] = []
+    gate = hasty(pauses, patience=6)
+
+    def go_on() -> None:
+        while True:
+            with gate.place("GET /key/list") as turn:
+                gate.turned_away(turn, 503, None)
+
+    with pytest.raises(TooBusy) as caught:
+        go_on()
+    assert caught.value.detail == "GET /key/list: the proxy has let nothing through for 5 s; it answered 503."
+    assert [round(pause, 2) for pause in pauses] == [0.25, 0.5, 1.0, 1.5, 1.5]
+
+
 def test_what_is_let_through_renews_patience() -> None:
     pauses: list[float] = []
     gate = hasty(pauses, patience=60)
@@ -212,7 +228,7 @@ def test_who_waits_is_let_in_when_a_place_is_free() -> None:
     assert waiting.ended() == ["sent"]
 
 
-NOT_SENT = ["It was not sent: the proxy asked to wait, and the run ended meanwhile."]
+NOT_SENT = ["A request was not sent: the proxy asked to wait, and the run ended."]
 
 
 def test_who_waits_goes_away_when_waiting_is_too_long(full: Gate) -> None:
@@ -223,6 +239,22 @@ def test_who_waits_goes_away_when_waiting_is_too_long(full: Gate) -> None:
         assert waiting.came_of_it == []
         stopped.set()
         assert waiting.ended() == NOT_SENT
+
+
+@pytest.mark.usefixtures("_short")
+def test_who_waits_for_another_request_only_waits_on_after_a_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vkstate.executor.stop.PATIENCE", 0.0)
+    gate, stop = Gate(60), Stop()
+    with ExitStack() as stack:
+        stack.enter_context(gate.left_when(stop.cannot_wait))
+        with gate.place("one") as turn:
+            gate.turned_away(turn, 429, None)
+        with gate.place("another"):
+            stop.request("SIGINT")
+            waiting = Waiting(gate)
+            time.sleep(0.05)
+            assert waiting.came_of_it == []
+        assert waiting.ended() == ["sent"]
 
 
 def test_who_waits_goes_away_when_the_gate_is_closed(full: Gate) -> None:

@@ -18,7 +18,7 @@ from tests.litellm.scripted import Scripted, answer, hang, raw, reset, serving, 
 from vkstate.errors import VkstateError
 from vkstate.executor.ports import NotSent
 from vkstate.litellm.client import Connection
-from vkstate.litellm.errors import NoAnswer, Redirected, ServerFault, TlsFailed, TooBusy, Unreachable
+from vkstate.litellm.errors import NoAnswer, NoDatabase, Redirected, ServerFault, TlsFailed, TooBusy, Unreachable
 from vkstate.litellm.transport import Answer
 
 
@@ -296,6 +296,22 @@ def test_nothing_is_repeated_where_that_is_not_wanted(pauses: list[float]) -> No
     with serving(answer(429, {}), answer(503, {})) as script, _connection(script, pauses, retries=0) as made:
         assert [made.exchange("GET", "/key/list").status for _ in range(2)] == [429, 503]
     assert len(script.seen) == 2
+
+
+def test_a_database_that_is_lost_is_told_as_that_when_patience_ends(pauses: list[float]) -> None:
+    lost = answer(503, {"error": {"message": "No database. sk-secret-1234567", "type": "no_db_connection"}})
+    later = answer(503, {"detail": "busy"}, {"Retry-After": "3600"})
+    with serving(answer(200, {}), *[lost] * 99) as script, _connection(script, pauses) as made:
+        made.get("/key/list")
+        with pytest.raises(NoDatabase) as caught:
+            made.get("/key/list")
+    assert caught.value.detail.startswith(f"GET {script.url}/key/list: LiteLLM said (503): No database.")
+    assert "1234567" not in caught.value.detail
+    assert sum(pauses) > 80, "a busy proxy says so for a moment"
+    with serving(answer(200, {}), later) as script, _connection(script, pauses) as made:
+        made.get("/key/list")
+        with pytest.raises(TooBusy):
+            made.get("/key/list")
 
 
 def test_a_budget_that_is_spent_is_not_waited_for(pauses: list[float]) -> None:

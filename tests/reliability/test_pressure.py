@@ -63,7 +63,7 @@ def test_all_is_made_in_one_run(way: Way, workspace: Workspace, tmp_path: Path) 
         workspace.configure(CONFIG % front.url)
         ran = workspace.ok("apply", "--auto-approve")
         assert ran.last_line == f"Apply complete! {COUNT} created, 0 updated, 0 replaced, 0 deleted."
-        assert "slower, as the proxy asks" in ran.stderr
+        assert "slower: the proxy is busy" in ran.stderr
         made_once(front, throttle, done=way.done)
         assert {alias: row["token"] for alias, row in rows_of(front.sandbox).items()} == workspace.tokens
         assert len(workspace.tokens) == COUNT

@@ -140,6 +140,7 @@ def test_reading_is_told_once_it_takes_long() -> None:
     assert stream.getvalue().splitlines() == [
         "reading: 10 of 200 requests, 2.0 a second, 1 min 35 s left",
         "reading: 12 of 204 requests, 1.1 a second, 2 min 48 s left",
+        "reading: 12 of 204 requests, 1.1 a second",
     ]
 
 
@@ -289,7 +290,7 @@ def test_only_a_bar_imports_rich() -> None:
     assert ran.stdout == "[]\n"
 
 
-def test_that_the_proxy_asks_to_slow_down_is_said_at_once_and_once() -> None:
+def test_that_the_proxy_is_busy_is_said_at_once_and_once() -> None:
     clock, stream = Clock(), io.StringIO()
     lines = Lines(stream, clock=clock)
     watch: Watch = lines
@@ -301,8 +302,8 @@ def test_that_the_proxy_asks_to_slow_down_is_said_at_once_and_once() -> None:
     lines.ended()
     assert stream.getvalue().splitlines() == [
         "3 changes to make",
-        "0 of 3, slower, as the proxy asks",
-        "1 of 3, slower, as the proxy asks, 0.3 a second, 6 s left",
+        "0 of 3, slower: the proxy is busy",
+        "1 of 3, 0.3 a second",
     ]
 
     stream = io.StringIO()
@@ -310,7 +311,7 @@ def test_that_the_proxy_asks_to_slow_down_is_said_at_once_and_once() -> None:
     bar.started(3)
     bar.slowed_down()
     bar.ended()
-    assert drawn(stream.getvalue())[-1].endswith("0/3 slower, as the proxy asks")
+    assert drawn(stream.getvalue())[-1].endswith("0/3 slower: the proxy is busy")
 
 
 def test_a_plan_that_waits_for_its_first_answer_says_so() -> None:
@@ -318,4 +319,79 @@ def test_a_plan_that_waits_for_its_first_answer_says_so() -> None:
     lines = Lines(stream, clock=clock)
     lines.slowed_down()
     lines.ended()
-    assert stream.getvalue() == "reading, slower, as the proxy asks\n"
+    assert stream.getvalue() == "reading, slower: the proxy is busy\n"
+
+
+def test_while_the_proxy_is_busy_no_rate_is_told_and_lines_go_on_to_come() -> None:
+    """Afterwards it is that of the time since."""
+    clock, stream = Clock(), io.StringIO()
+    lines = Lines(stream, clock=clock)
+
+    def finish(*numbers: int) -> None:
+        for number in numbers:
+            lines.finished(Applied(update(f"key{number}")))
+
+    lines.started(25)
+    clock.seconds += 5
+    finish(0, 1, 2)
+    lines.slowed_down()
+    for _ in range(10):
+        clock.seconds += 7.5
+        lines.slowed_down()
+        lines.still_waiting()
+    clock.seconds += 5
+    finish(3)
+    clock.seconds += 5
+    finish(4)
+    clock.seconds += 5
+    finish(5, 6, 7, 8, 9)
+    clock.seconds += 5
+    lines.still_waiting()
+    finish(10)
+    lines.ended()
+    assert stream.getvalue().splitlines() == [
+        "25 changes to make",
+        "1 of 25, 0.2 a second, 2 min 0 s left",
+        "3 of 25, slower: the proxy is busy",
+        "3 of 25, slower: the proxy is busy, no progress for 15 s",
+        "3 of 25, slower: the proxy is busy, no progress for 30 s",
+        "3 of 25, slower: the proxy is busy, no progress for 45 s",
+        "3 of 25, slower: the proxy is busy, no progress for 1 min 0 s",
+        "3 of 25, slower: the proxy is busy, no progress for 1 min 15 s",
+        "4 of 25, slower: the proxy is busy",
+        "5 of 25",
+        "6 of 25, 0.2 a second, 1 min 35 s left",
+        "11 of 25, 0.6 a second, 23 s left",
+        "11 of 25, 0.1 a second",
+    ]
+
+
+def test_lines_come_by_themselves_while_the_proxy_is_busy_and_end_with_the_run() -> None:
+    clock, stream = Clock(), Listened()
+    lines = Lines(stream, clock=clock, quiet=0.001)
+    lines.started(2)
+    lines.slowed_down()
+    clock.seconds += 60
+    assert stream.heard.wait(30)
+    lines.ended()
+    lines.slowed_down()
+    assert "progress" not in [thread.name for thread in threading.enumerate()]
+    assert stream.getvalue().splitlines() == [
+        "2 changes to make",
+        "0 of 2, slower: the proxy is busy",
+        "0 of 2, slower: the proxy is busy, no progress for 1 min 0 s",
+        "0 of 2",
+    ]
+
+
+class Listened(io.StringIO):
+    """A stream that notes when it is told of progress that does not come."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard = threading.Event()
+
+    def write(self, text: str) -> int:
+        if "no progress for" in text:
+            self.heard.set()
+        return super().write(text)

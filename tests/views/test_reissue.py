@@ -2,15 +2,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
-from tests.factories import NOW, desired, live, participant, planned, recorded
+from tests.executor.fuse import fails
+from tests.executor.world import World, failing
+from tests.factories import (
+    EMPTY_ROW,
+    NOW,
+    SHOWN,
+    desired,
+    live,
+    participant,
+    pending,
+    planned,
+    recorded,
+    token_of,
+)
 from vkstate.executor.outcome import Applied, Failed, NotAttempted, Outcome
-from vkstate.keys import DesiredKey, LiveKey, Member, RecordedKey
+from vkstate.executor.ports import Refused
+from vkstate.keys import Alias, DesiredKey, LiveKey, Member, RecordedKey, Retired
 from vkstate.options import Options
-from vkstate.plan import Plan
+from vkstate.plan import Action, Plan
 from vkstate.views.reissue import reissue_note
 
 DAY = timedelta(days=1)
@@ -32,6 +46,10 @@ def sides(names: Iterable[str], members: Iterable[Member]) -> tuple[list[Desired
     )
 
 
+def by_alias(records: Iterable[RecordedKey]) -> dict[Alias, RecordedKey]:
+    return {record.alias: record for record in records}
+
+
 def outcome_of(plan: Plan) -> Outcome:
     assert plan.problems == ()
     return Outcome(tuple(Applied(change) for change in plan.effective))
@@ -47,7 +65,7 @@ def note(
 ) -> str | None:
     wanted, have, rows = sides(names, members)
     plan = planned(wanted, have, rows, options=Options(replace=tuple(targets), grace=grace))
-    return reissue_note(outcome_of(plan), have, file=file)
+    return reissue_note(outcome_of(plan), by_alias(have), {}, file=file)
 
 
 def test_one_key() -> None:
@@ -85,7 +103,7 @@ def test_what_a_shell_or_a_glob_would_read_otherwise_is_quoted() -> None:
     assert said.endswith(": vkstate output 'workshop:my w' --out FILE")
     wanted, have, rows = sides(["a[1]"], [])
     plan = planned(wanted, have, rows, options=Options(replace=("a[[]1]",)))
-    assert (reissue_note(outcome_of(plan), have) or "").endswith(": vkstate output 'a[[]1]' --out FILE")
+    assert (reissue_note(outcome_of(plan), by_alias(have), {}) or "").endswith(": vkstate output 'a[[]1]' --out FILE")
 
 
 def test_values_that_were_written_to_a_file() -> None:
@@ -98,7 +116,7 @@ def test_a_key_that_was_made_anew_has_another_value_too() -> None:
     wanted, have, rows = sides(["gone", "new", "one"], [])
     have = [record for record in have if record.alias != "new"]
     plan = planned(wanted, have, rows[2:], options=Options(replace=("one",), grace=DAY))
-    assert reissue_note(outcome_of(plan), have) == (
+    assert reissue_note(outcome_of(plan), by_alias(have), {}) == (
         f"note: 2 keys have a new value. The old ones work until {ENDS} at the latest. Hand the new ones out: vkstate "
         "output gone one --out FILE"
     )
@@ -110,5 +128,49 @@ def test_only_what_was_done_is_told_of() -> None:
     plan = planned(wanted, have, rows, options=Options(replace=("a", "b", "c")), now=NOW)
     a, b, c, d = plan.effective
     done = Outcome((Failed(a, "No."), NotAttempted(b, "No."), Applied(c), Applied(d)))
-    assert (reissue_note(done, have) or "").endswith(": vkstate output c --out FILE")
-    assert reissue_note(Outcome((Failed(a, "No."), NotAttempted(b, "No."), Applied(d))), have) is None
+    assert (reissue_note(done, by_alias(have), by_alias(have)) or "").endswith(": vkstate output c --out FILE")
+    failed = Outcome((Failed(a, "No."), NotAttempted(b, "No."), Applied(d)))
+    assert reissue_note(failed, by_alias(have), by_alias(have)) is None
+
+
+def test_a_new_value_whose_old_key_did_not_go() -> None:
+    """The change has failed, and the people need the new value all the same."""
+    here = World().want([desired("a")]).asks(Options(replace=("a",)))
+    here.has([recorded("a")], [live("a", {**EMPTY_ROW, **SHOWN})])
+    before = dict(here.journal.keys)
+    with failing(here, fails(Refused("You may not."), "proxy.delete")):
+        outcome = here.apply()
+    assert len(outcome.failed) == 1
+    assert reissue_note(outcome, before, here.journal.keys, file="new.json") == (
+        "note: 1 key has a new value. The old one works on: the next apply sees to that. Hand the new one out from "
+        "new.json"
+    )
+
+
+@pytest.mark.parametrize(
+    ("until", "said"),
+    [(None, "The old one works no longer."), (NOW + DAY, f"The old one works until {ENDS}.")],
+)
+def test_a_replacement_that_was_killed_and_is_finished(until: datetime | None, said: str) -> None:
+    """The file holds what this run made; the value is from the run before it."""
+    new = pending("a", token=token_of("new"))
+    old = replace(recorded("a", name="old"), alias=Alias("a.retired-1"), retired=Retired(Alias("a"), until))
+    have = by_alias([new, old])
+    rows = [live("a", name="old"), live("a", name="new", key_id=new.id)]
+    plan = planned([desired("a")], have.values(), [replace(rows[0], alias=old.alias), rows[1]], values=["new", "old"])
+    assert (plan.effective[0].action, plan.problems) == (Action.ADOPT, ())
+    told = f"note: 1 key has a new value. {said} Hand the new one out: vkstate output a --out FILE"
+    after = by_alias([recorded("a", name="new")])
+    assert reissue_note(outcome_of(plan), have, after, file="new.json") == told
+    left = Outcome((Applied(plan.effective[0]), Failed(plan.effective[1], "No.")))
+    works = "The old one works on: the next apply sees to that."
+    assert reissue_note(left, have, {**have, **after}) == told.replace(said, works)
+    unread = Outcome((Failed(plan.effective[0], "No."), Applied(plan.effective[1])))
+    assert reissue_note(unread, have, have) is None
+
+
+def test_what_is_adopted_and_replaces_nothing_is_not_told_of() -> None:
+    new = pending("a")
+    plan = planned([desired("a")], [new], [live("a", key_id=new.id)], values=["a"])
+    assert [change.action for change in plan.effective] == [Action.ADOPT]
+    assert reissue_note(outcome_of(plan), by_alias([new]), by_alias([recorded("a")])) is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,6 +24,7 @@ from vkstate.errors import ExitCode, VkstateError
 from vkstate.executor.outcome import Outcome
 from vkstate.executor.run import execute
 from vkstate.executor.stop import Stop
+from vkstate.keys import Alias, RecordedKey
 from vkstate.litellm.client import Connection
 from vkstate.plan import Action, Plan
 from vkstate.state.exposed import refuse_addable
@@ -207,13 +208,19 @@ def _execute(project: Project, run: Run, result: Planned) -> int:
     except BrokenPipeError:  # whoever read the plan has seen enough; what was done does not change by that
         hush()
     if not run.as_json:
-        _say_new_values(project, run, result, outcome)
+        _say_new_values(project, run, outcome, result.recorded.keys, journal.state.keys)
     return exit_code(outcome)
 
 
-def _say_new_values(project: Project, run: Run, result: Planned, outcome: Outcome) -> None:
+def _say_new_values(
+    project: Project,
+    run: Run,
+    outcome: Outcome,
+    before: Mapping[Alias, RecordedKey],
+    after: Mapping[Alias, RecordedKey],
+) -> None:
     file = None if run.secrets_out is None else str(run.secrets_out)
-    if note := reissue_note(outcome, result.recorded.keys.values(), file=file):
+    if note := reissue_note(outcome, before, after, file=file):
         directory = project.shared.chdir
         say(from_here(note, None if directory is None else str(directory)))
 

@@ -7,10 +7,11 @@ with the edit in it, and what is not yet as it should be is said for each key.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
+from shlex import quote
 from typing import ClassVar, Final
 
 from vkstate.cli.applying import Run
@@ -81,7 +82,9 @@ class Blocking:
         drafted |= desired_at(now, {key.alias: drafted[key.alias] for key in single if key.alias not in lifted})
         self._contradict(draft, keys, drafted)
         _say_early(draft, keys, before, now)
-        _say_waiting(draft, keys, now)
+        named = {key.alias for key in keys}
+        desired = desired_at(now, {key.alias: key for key in draft.config.keys if key.alias in named})
+        _say_waiting(desired.values(), whole, self.targets)
 
     def _contradict(self, draft: Draft, keys: Iterable[DesiredKey], drafted: Mapping[Alias, DesiredKey]) -> None:
         """Say it of each key that is not as it should be yet."""
@@ -176,18 +179,27 @@ def _say_early(draft: Draft, keys: Iterable[DesiredKey], before: Mapping[Alias, 
         say(f"note: {listing(members, members)} {opened}, which is at {format_zoned(start)}.")
 
 
-def _say_waiting(draft: Draft, keys: Iterable[DesiredKey], now: datetime) -> None:
-    """Name the keys that stay blocked until their workshop starts."""
-    named = {key.alias for key in keys}
-    drafted = desired_at(now, {key.alias: key for key in draft.config.keys if key.alias in named})
-    waiting: dict[datetime, list[DesiredKey]] = {}
-    for key in drafted.values():
-        if (starts_at := blocked_until(key)) is not None and key.starts_at is not None:
-            waiting.setdefault(starts_at, []).append(key)
-    for starts_at, some in waiting.items():
-        members = {key.alias: key.member for key in some if key.member}
+def _say_waiting(keys: Iterable[DesiredKey], whole: Collection[str], targets: Iterable[str]) -> None:
+    """Name the keys that stay blocked until their workshop starts.
+
+    :param keys: what is desired of them now.
+    :param whole: the workshops that a target names as a whole. Of another member a block of its own was lifted, so that
+        the same command opens it when it is given again.
+    """
+    waiting: dict[tuple[datetime, bool], dict[Alias, Member]] = {}
+    for key in keys:
+        if (starts_at := blocked_until(key)) is not None and key.member is not None:
+            waiting.setdefault((starts_at, key.member.workshop in whole), {})[key.alias] = key.member
+    for (starts_at, as_whole), members in waiting.items():
+        one = next(iter(members.values()))
+        single = quote(f"{WORKSHOP}{one.workshop}/{one.user}")
+        them, their = verb(len(members), "it", "them"), verb(len(members), "its", "their")
         say(
             f"note: these keys stay blocked until {format_zoned(starts_at)}, when their workshop starts: "
             f"{listing(members, members)}. To open them now, take starts_at out of the config and run: vkstate apply; "
-            "or open a single member: vkstate unblock workshop:NAME/MEMBER"
+            f"or open a single member: vkstate unblock {single}"
+            if as_whole
+            else f"note: {listing(members, members)} {verb(len(members), 'stays', 'stay')} blocked until "
+            f"{format_zoned(starts_at)}, when {their} workshop starts: this lifts the block by hand "
+            f"only. To open {them} now, run once more: vkstate unblock {' '.join(map(quote, targets))}"
         )

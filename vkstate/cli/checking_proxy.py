@@ -13,7 +13,7 @@ from vkstate.config.config import Config
 from vkstate.differences import declared_of
 from vkstate.errors import VkstateError
 from vkstate.keys import Alias, DesiredKey
-from vkstate.litellm.capabilities import Health, health, is_licensed, may_change, probe, prove_admin, served_models
+from vkstate.litellm.capabilities import Health, health, is_licensed, probe_rights, prove_admin, served_models
 from vkstate.litellm.client import Connection
 from vkstate.litellm.convert import ENTERPRISE
 from vkstate.litellm.teams import read_teams
@@ -42,14 +42,18 @@ def proxy_findings(config: Config, connection: Connection) -> Generator[Finding,
     except VkstateError as error:
         yield failed("rights", error)
         return False
-    if may_change(connection):
-        yield well("rights", "The master key may manage every key.")
+    unknown: frozenset[str] = frozenset()
+    try:
+        told = probe_rights(connection)
+    except VkstateError as error:
+        yield failed("rights", error)
     else:
-        yield warning("rights", "The key sees every key, and may change none: it plans, and cannot apply.")
+        yield _rights(told.may_change)
+        unknown = told.able.unknown
     try:
         yield from _models(config, connection)
         yield from _teams(config, connection)
-        yield from _attributes(config, connection)
+        yield from _attributes(config, connection, unknown)
     except VkstateError as error:
         yield failed("proxy", error)
     return True
@@ -69,6 +73,15 @@ def _database(seen: Health) -> Finding:
         said = "LiteLLM has no database, or has lost it: it cannot keep keys."
         return wrong("database", said, seen.fault.hint if seen.fault else None)
     return well("database", "connected." if seen.database else "LiteLLM does not tell whether it is connected.")
+
+
+def _rights(may_change: bool | None) -> Finding:
+    """What a key that sees every key may do besides."""
+    if may_change is None:
+        return warning("rights", "The key sees every key. The proxy does not tell whether it may change them.")
+    if may_change:
+        return well("rights", "The master key may manage every key.")
+    return warning("rights", "The key sees every key, and may change none: it plans, and cannot apply.")
 
 
 def _clock(skew: timedelta) -> Finding:
@@ -115,9 +128,9 @@ def _teams(config: Config, connection: Connection) -> Iterator[Finding]:
         yield well("teams", "The proxy has every team of the config.")
 
 
-def _attributes(config: Config, connection: Connection) -> Iterator[Finding]:
+def _attributes(config: Config, connection: Connection, unknown: frozenset[str]) -> Iterator[Finding]:
     """What the config declares and this LiteLLM does not know, or keeps for those who pay."""
-    vain = _declaring(config.keys, probe(connection, writing=False).unknown)
+    vain = _declaring(config.keys, unknown)
     for name, aliases in sorted(vain.items()):
         said = f"This LiteLLM does not know {name}, which {named(aliases)} would have, and ignores it."
         yield warning("attributes", said, f"take {name} out of the config, or upgrade the proxy")

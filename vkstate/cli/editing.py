@@ -129,6 +129,7 @@ class Editing:
     deed: str
     effective: bool = field(default=False, init=False)
     _rewritten: Rewritten | None = field(default=None, init=False)
+    _written: bool = field(default=False, init=False)
 
     def carry_out(self, run: Run) -> int:
         """Plan and execute under the lock, and return the exit code."""
@@ -140,9 +141,19 @@ class Editing:
             self.effective = bool(result.plan.effective)
             return result
 
-        return carry_out(
-            self.project, run, make, self._question, beforehand=self._write, asks=lambda: self._rewritten is not None
-        )
+        try:
+            return carry_out(
+                self.project,
+                run,
+                make,
+                self._question,
+                beforehand=self._write,
+                asks=lambda: self._rewritten is not None,
+            )
+        except BaseException:
+            if self._rewritten and not (self._written or run.dry):  # what was shown looks as if it were done
+                say(f"{self._rewritten.path} was not changed.")
+            raise
 
     def _draft(self, connection: Connection, run: Run) -> None:
         """Edit the config, show how, and go on with it."""
@@ -171,5 +182,6 @@ class Editing:
 
     def _write(self) -> None:
         if self._rewritten is not None:
+            self._written = True  # where that fails, its error tells what the file is then
             self._rewritten.write()
             say(f"{self._rewritten.path} was written.")

@@ -84,18 +84,20 @@ def move_key(
     from vkstate.cli.applying import Run, carry_out
     from vkstate.cli.project import Project
     from vkstate.cli.restating import planned_move
+    from vkstate.errors import ExitCode
     from vkstate.options import Move
 
     project = Project(shared)
     move = Move(source, target, "vkstate state mv")
     run = Run("state mv", "move", auto_approve=auto_approve, as_json=as_json, lock_timeout=lock_timeout, dry=dry_run)
 
-    _say_declared(project, source)
-
     def question(plan: Plan) -> str:
         return f"Rename {_keys(plan)} on {project.config.proxy.url}?"
 
-    return carry_out(project, run, lambda connection: planned_move(project, connection, move), question)
+    code = carry_out(project, run, lambda connection: planned_move(project, connection, move), question)
+    if code in (ExitCode.OK, ExitCode.PARTIAL):
+        _say_declared(project, source)
+    return code
 
 
 def _say_declared(project: Project, source: str) -> None:

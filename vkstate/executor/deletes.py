@@ -222,6 +222,6 @@ def _sought(change: Change) -> Sought:
 
 def _unverified(change: Change, error: VkstateError) -> VkstateError:
     return AnswerLost(
-        f"The delete of {change.alias} was sent, and could not be verified: {error.detail}",
+        f"The delete of {change.alias} was asked for, and could not be verified: {error.detail}",
         hint=_AGAIN,
     )

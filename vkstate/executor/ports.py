@@ -9,12 +9,15 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ClassVar, Protocol
+from typing import ClassVar, Final, Protocol
 
 from vkstate.attributes import Json
 from vkstate.errors import VkstateError
 from vkstate.expiry import Expiry
 from vkstate.keys import Alias, KeyValue, LiveKey, RecordedKey, Stamp, Token
+
+PARALLELISM: Final = 8
+"""Requests at a time: four take nearly all that one LiteLLM process has, and more than eight gain nothing."""
 
 
 class AnswerLost(VkstateError):
@@ -32,7 +35,7 @@ class TurnedAway(AnswerLost):
 
 
 class NotSent(VkstateError):
-    """Nothing was sent: the run was told to stop while the proxy let it wait."""
+    """Nothing was sent: the run was to end while the proxy let it wait."""
 
     summary: ClassVar[str] = "the request was not sent"
 
@@ -122,7 +125,7 @@ class Proxy(Protocol):
 
     def left_when(self, too_long: Callable[[float], bool]) -> AbstractContextManager[None]:
         """While this is open, what waits for the proxy to let it through ends with :class:`NotSent` once so many more
-        seconds are said to be too long.
+        seconds are said to be too long; 0 where it is another request that has to end first.
 
         :class:`NotSent` says of a whole call that nothing was changed by it.
         """

@@ -11,7 +11,7 @@ from vkstate.errors import VkstateError
 from vkstate.executor.ledger import Ledger
 from vkstate.executor.orders import is_parked, ready_record, until_made_good, update_order
 from vkstate.executor.pool import Effect, Task
-from vkstate.executor.ports import AnswerLost, CreateOrder, Proxy, Sought
+from vkstate.executor.ports import AnswerLost, CreateOrder, NotSent, Proxy, Sought
 from vkstate.executor.replacements import Replacements
 from vkstate.keys import Alias, DesiredKey, LiveKey, RecordedKey, Stamp, Token
 from vkstate.plan import Action, AttributeDiff, Change
@@ -98,7 +98,12 @@ class Readback:
 
         def work() -> Effect:
             self._proxy.delete([row.token])
-            if self._proxy.find([Sought(row.token, order.stamp.id, alias)]):
+            try:
+                there = self._proxy.find([Sought(row.token, order.stamp.id, alias)])
+            except NotSent as error:
+                detail = f"{alias} existed twice; the delete of the later key, ours, was sent, and not verified."
+                raise AnswerLost(detail, hint=taken.hint) from error
+            if there:
                 raise AnswerLost(f"{alias} exists twice, and the later key, which is ours, could not be withdrawn.")
             return gone
 
@@ -124,10 +129,15 @@ class Readback:
             left = shortfall(_desired(change), now, expiry=order.expiry, written_at=self._proxy.now())
             return lambda: self.record(change, now, left)
 
+        def failed(error: VkstateError) -> None:
+            paths = ", ".join(diff.path for diff in unmet)
+            detail = f"{change.alias} was created, and {paths} could not be set: {error.detail}"
+            self._ledger.failed(change, VkstateError(detail, hint=error.hint))
+
         return Task(
             (change,),
             work,
-            lambda error: self._ledger.failed(change, error),
+            failed,
             lambda why: self._ledger.not_attempted(change, why),
         )
 

@@ -4,7 +4,7 @@
    key that is imported or renewed;
 2. the values of all new keys are made and kept, then the state with those keys as pending: two durable writes before
    the first request (and, before the first delete, the closing report);
-3. deletes, updates and creates are sent by workers; one thread owns state and store, and saves every second;
+3. deletes, updates and creates are sent by workers; one thread owns state and store, and saves as it goes on;
 4. what was created and deleted is read back, and only then believed; then the keys that were replaced go;
 5. the state is saved at the end, on every error, and on Ctrl-C.
 """
@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
 
 from vkstate.attributes import EXPIRY_PATHS
 from vkstate.differences import ALIAS_PATH, STAMP_PATH, shortfall
@@ -25,15 +24,12 @@ from vkstate.executor.ledger import Ledger
 from vkstate.executor.orders import adopted_record, is_parked, promised_record, release_order, update_order
 from vkstate.executor.outcome import Observer, Outcome, Silent
 from vkstate.executor.pool import Effect, Pool, Task
-from vkstate.executor.ports import AnswerLost, Journal, Proxy, Refused, UpdateOrder
+from vkstate.executor.ports import PARALLELISM, AnswerLost, Journal, Proxy, Refused, UpdateOrder
 from vkstate.executor.readback import Readback
 from vkstate.executor.replacements import Replacements
 from vkstate.executor.stop import Stop
 from vkstate.keys import Alias, KeyValue, LiveKey, Recorded, RecordedKey, mint_id, mint_value
 from vkstate.plan import Action, Cause, Change, Plan
-
-PARALLELISM: Final = 8
-"""Requests at a time: four take nearly all that one LiteLLM process has, and more than eight gain nothing."""
 
 
 @dataclass(frozen=True)
@@ -114,11 +110,12 @@ class _Run:
         changes = self.plan.effective
         self.observer.started(len(changes))
         try:
-            self._record_only(changes)
-            gone = [change for change in self.plan.of(Action.DELETE, Action.REPLACE) if not change.retires]
-            self.deletes.report(self.deletes.read_spend(gone))
-            self.creates.prepare(self.plan.of(Action.CREATE, Action.REPLACE))
-            self._send()
+            with self.proxy.left_when(lambda _: self.stop.requested or self.ledger.trouble is not None):
+                self._record_only(changes)
+                gone = [change for change in self.plan.of(Action.DELETE, Action.REPLACE) if not change.retires]
+                self.deletes.report(self.deletes.read_spend(gone))
+                self.creates.prepare(self.plan.of(Action.CREATE, Action.REPLACE))
+                self._send()
         finally:
             self.observer.ended()
         return Outcome(
@@ -134,8 +131,7 @@ class _Run:
         orderly = False
         try:
             self.ledger.phase("sending")
-            with self.proxy.left_when(lambda _: self.stop.requested):
-                pool.run(self._tasks())
+            pool.run(self._tasks())
             self.ledger.phase("reading back")
             with self.proxy.left_when(self.stop.cannot_wait):
                 self.deletes.verify(pool)

@@ -9,7 +9,7 @@ from typing import Final, Literal, TypeAlias
 Signal: TypeAlias = Literal["SIGINT", "SIGTERM"]
 
 PATIENCE: Final = 5.0
-"""Seconds after a stop for which a proxy that asks to wait is waited for still, to read back what was done."""
+"""Seconds after a stop until which a pause that the proxy asks for is waited out still, to read back what was done."""
 
 
 class Stop:
@@ -32,8 +32,8 @@ class Stop:
         self._event.set()
 
     def cannot_wait(self, seconds: float) -> bool:
-        """Whether a stop was requested, and so many more seconds are too long after it."""
-        return self.requested and time.monotonic() + seconds - self._since > PATIENCE
+        """Whether a stop was requested, and a pause of so many more seconds ends too long after it; 0 is no pause."""
+        return self.requested and seconds > 0 and time.monotonic() + seconds - self._since > PATIENCE
 
     def wait(self, seconds: float) -> bool:
         """Sleep, but no longer than until a stop is requested; returns whether it is."""

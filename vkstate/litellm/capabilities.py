@@ -30,44 +30,65 @@ _GIVEN_ONCE: Final = {"soft_budget": "key", "organization_id": "auto_rotate", "p
 1.72, 1.80 and 1.90)."""
 
 
+@dataclass(frozen=True)
+class Probed:
+    """What a server can do, and whether the key that is presented may have it done; None: it cannot be told."""
+
+    able: Capabilities
+    may_change: bool | None
+
+
 def probe(connection: Connection, *, writing: bool = True) -> Capabilities:
-    """What ``/key/update`` of this server can do, in one request that changes nothing.
+    """What ``/key/update`` of this server can do, see :func:`probe_rights`.
+
+    :param writing: whether something is to be written: then a key that may only look is refused.
+    :raises NotAdmin: the key may change none.
+    """
+    answer = _ask(connection)
+    if writing and _only_looks(answer):
+        raise _may_not_change(connection, answer)
+    return _told(connection, answer).able
+
+
+def probe_rights(connection: Connection) -> Probed:
+    """What ``/key/update`` of this server can do, and for whom, in one request that changes nothing.
 
     A body in which every field has an impossible type is refused by LiteLLM's validation, before anything is looked up
-    (422); the refusal names exactly the fields that this server knows. ``soft_budget`` is told by itself (1.105);
-    ``auto_rotate`` came with "no expiry" (1.80), and ``budget_limits`` with the clearing of ``budget_duration`` (1.90).
-    ``/routes`` does not serve: with a newer FastAPI it lists none of the key routes (seen on 1.80.17, 1.90.7, 1.105.0).
+    (422); the refusal names exactly the fields that this server knows, and comes to those only who may change keys.
+    ``soft_budget`` is told by itself (1.105); ``auto_rotate`` came with "no expiry" (1.80), and ``budget_limits`` with
+    the clearing of ``budget_duration`` (1.90). ``/routes`` does not serve: with a newer FastAPI it lists none of the
+    key routes (seen on 1.80.17, 1.90.7, 1.105.0).
 
     Where a gateway answers in the server's place, everything counts as possible: every write is read back anyway. So it
     does to a key that may only look (a user's with the role ``proxy_admin_viewer``): LiteLLM refuses it for its role
     before it looks at the body (403, seen on 1.80.17 and 1.105.0).
 
-    :param writing: whether something is to be written: then such a key is refused.
-    :raises NotAdmin: the key may change none.
+    :raises VkstateError: the request was refused for another reason, or failed.
     """
-    answer = connection.exchange("POST", "/key/update", body={"key": _impossible(None)} | _IMPOSSIBLE)
+    return _told(connection, _ask(connection))
+
+
+def _ask(connection: Connection) -> Answer:
+    return connection.exchange("POST", "/key/update", body={"key": _impossible(None)} | _IMPOSSIBLE)
+
+
+def _told(connection: Connection, answer: Answer) -> Probed:
+    if _only_looks(answer):
+        return Probed(Capabilities(), may_change=False)
     if answer.status in (401, 403) or answer.status >= 500:
-        if _only_looks(answer):
-            if writing:
-                raise _may_not_change(connection, answer)
-            return Capabilities()
         raise connection.verdict(answer)
     known = {place[1] for place in fault_of(answer).invalid if len(place) > 1}
     if answer.status != 422 or not known:
-        return Capabilities()
+        return Probed(Capabilities(), may_change=None)
     fixed = frozenset(name for name, mark in _GIVEN_ONCE.items() if mark in known and name not in known)
-    return Capabilities(
+    able = Capabilities(
         clear_expiry="auto_rotate" in known,
         clear_budget_duration="budget_limits" in known,
         update_soft_budget="soft_budget" in known,
         fixed=fixed,
         unknown=frozenset(_PROBED.keys() - known - fixed | (set() if "auto_rotate" in known else {"key_type"})),
     )
-
-
-def may_change(connection: Connection) -> bool:
-    """Whether the key that is presented may change keys, as far as LiteLLM refuses it for its role otherwise."""
-    return not _only_looks(connection.exchange("POST", "/key/update", body={"key": _impossible(None)}))
+    return Probed(able, may_change=True)
 
 
 def _only_looks(answer: Answer) -> bool:
@@ -127,8 +148,9 @@ def prove_admin(connection: Connection) -> None:
         words = connection.redaction.excerpt(fault.message)
         raise NotAdmin(
             f"GET {connection.url}/user/list: LiteLLM said ({answer.status}): {words.rstrip('.')}. The key works, but "
-            "it may not manage other people's keys.",
-            hint="give proxy.master_key the proxy's LITELLM_MASTER_KEY, or a virtual key of a proxy_admin user",
+            "it does not see every key, so that ours would look gone.",
+            hint="give proxy.master_key the proxy's LITELLM_MASTER_KEY, or a virtual key of a proxy_admin user; for a "
+            "plan, one of a proxy_admin_viewer will do",
         )
     raise connection.verdict(answer)
 

@@ -16,11 +16,11 @@ import requests
 from vkstate import __version__
 from vkstate.attributes import Json
 from vkstate.errors import VkstateError
-from vkstate.executor.ports import NotSent
+from vkstate.executor.ports import PARALLELISM, NotSent
 from vkstate.litellm.clock import ServerClock
-from vkstate.litellm.errors import MasterKeyRefused, NoAnswer, Unreachable
+from vkstate.litellm.errors import MasterKeyRefused, NoAnswer, TooBusy, Unreachable
 from vkstate.litellm.faults import fault_of
-from vkstate.litellm.parallel import PARALLELISM, Item, Result, Watch, each
+from vkstate.litellm.parallel import Item, Result, Watch, each
 from vkstate.litellm.pressure import Gate
 from vkstate.litellm.redaction import Redaction
 from vkstate.litellm.retry import PASSING, Attempts, Outcome, asked_pause, is_later
@@ -209,7 +209,8 @@ class Connection:
         :raises TlsFailed: nothing was sent.
         :raises NoAnswer: it was sent, and no complete answer came; of a repeatable request: nor to any repetition.
         :raises Redirected: the answer leads to another url.
-        :raises TooBusy: the proxy turned it away, and whatever else it was asked, for as long as patience lasts.
+        :raises TooBusy: the proxy turned it away, and whatever else it was asked, for as long as patience lasts;
+            not where it said that it has no database, which is that answer.
         :raises NotSent: it waited to be sent, and there it was given up; see :meth:`left_when`.
         """
         limit = max(timeout, self._timeout)
@@ -234,6 +235,10 @@ class Connection:
                 if attempts.doubtful is None:
                     raise
                 return _unfolded(attempts.doubtful)
+            except TooBusy:
+                if isinstance(attempts.doubtful, Answer) and fault_of(attempts.doubtful).no_database:
+                    return attempts.doubtful
+                raise
 
     def _note(self, outcome: Outcome, turn: int, *, later: bool) -> None:
         """Tell the gate, and who watches, what the answer says of how much the proxy bears."""

@@ -53,7 +53,7 @@ class MasterKeyRefused(VkstateError):
 
 
 class NotAdmin(VkstateError):
-    """LiteLLM knows the key that vkstate presents, but it may not manage keys."""
+    """LiteLLM knows the key that vkstate presents, but it may not manage keys, or does not see them all."""
 
     summary: ClassVar[str] = "the key is not an admin's"
 

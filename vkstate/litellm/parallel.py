@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, Protocol, TypeVar
-
-PARALLELISM: Final = 8
-"""Requests at a time: four take nearly all that one LiteLLM process has, and more than eight gain nothing."""
+from typing import Protocol, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

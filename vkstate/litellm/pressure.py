@@ -24,6 +24,9 @@ _FIRST: Final = 0.25
 """Seconds for which nothing is sent at most, where the proxy does not say for how long; twice as many each time that
 this was in vain."""
 
+_SHARE_OF_PATIENCE: Final = 1 / 4
+"""How much of its patience the gate spends on one such pause at most, so that it does not give up for one."""
+
 _LATER_THAN_TOLD: Final = 0.1
 _LATER_AT_MOST: Final = 1.0
 """By which part of itself, and by how many seconds, a pause that was asked for is drawn out at most: others may have
@@ -44,12 +47,14 @@ class Pressure:
     window: float = inf
     """How many requests may be under way."""
     under_way: int = 0
+    longest: float = inf
+    """Seconds that a pause which nobody asked for takes at most."""
     opens_at: float = -inf
     """Until when nothing may be sent."""
     since: float | None = None
     """Since when the proxy has let nothing through, where the last that is known is that it turned a request away."""
-    turn: int = 0
-    """Rises whenever the window falls: what was sent before that is no reason to let it fall again."""
+    falls: int = 0
+    """How often the window fell: what was sent before the last time is no reason to let it fall again."""
     in_vain: int = 0
     """How often it fell since a request that was sent after that was let through."""
 
@@ -60,9 +65,9 @@ class Pressure:
         return 0.0 if self.under_way + 1 <= self.window else inf
 
     def begin(self) -> int:
-        """A request is sent; returns the turn that it belongs to."""
+        """A request is sent; returns its turn: how often the window fell before."""
         self.under_way += 1
-        return self.turn
+        return self.falls
 
     def end(self) -> None:
         """A request is over, whatever became of it."""
@@ -71,7 +76,7 @@ class Pressure:
     def let_through(self, turn: int) -> None:
         """A request of a turn, still under way, was answered by whom it was meant for."""
         self.since = None
-        if turn == self.turn:
+        if turn == self.falls:
             self.in_vain = 0
             if self.under_way + 1 > self.window:  # what is not used is not known to be borne
                 self.window += 1 / self.window
@@ -83,10 +88,10 @@ class Pressure:
         """
         if self.since is None:
             self.since = now
-        if turn == self.turn:
-            self.turn += 1
+        if turn == self.falls:
+            self.falls += 1
             self.window = max(1.0, min(self.window, self.under_way) / 2)
-            pause = backoff(self.in_vain, _FIRST)
+            pause = min(backoff(self.in_vain, _FIRST), self.longest)
             self.in_vain += 1
         else:
             pause = 0.0
@@ -114,7 +119,7 @@ class Gate:
         self._patience = patience
         self._clock = clock
         self._wait = wait
-        self._pressure = Pressure()
+        self._pressure = Pressure(longest=patience * _SHARE_OF_PATIENCE)
         self._told = ""
         self._changed = threading.Condition()
         self._too_long: Callable[[float], bool] = lambda _: False
@@ -195,5 +200,5 @@ class Gate:
 
     def _rest(self, seconds: float) -> None:
         if self._too_long(0.0 if seconds == inf else seconds):
-            raise NotSent("It was not sent: the proxy asked to wait, and the run ended meanwhile.")
+            raise NotSent("A request was not sent: the proxy asked to wait, and the run ended.")
         self._wait(self._changed, seconds)

@@ -13,6 +13,7 @@ from typing import Final
 from vkstate.attributes import Json
 from vkstate.errors import VkstateError
 from vkstate.executor.ports import (
+    PARALLELISM,
     AliasTaken,
     AnswerLost,
     ClientValuesRefused,
@@ -31,7 +32,6 @@ from vkstate.litellm.errors import BadAnswer, NoAnswer, NoDatabase, NotLiteLLM, 
 from vkstate.litellm.faults import fault_of
 from vkstate.litellm.listing import PAGE, Page, read_listed, read_one, read_page
 from vkstate.litellm.matching import Found, find_keys
-from vkstate.litellm.parallel import PARALLELISM
 from vkstate.litellm.refusals import explained, unknown
 from vkstate.litellm.retry import is_later
 from vkstate.litellm.rows import live_key, permits

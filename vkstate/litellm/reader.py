@@ -20,12 +20,11 @@ from fnmatch import fnmatchcase
 from itertools import takewhile
 from typing import Final
 
-from vkstate.executor.ports import Sought
+from vkstate.executor.ports import PARALLELISM, Sought
 from vkstate.keys import Alias, Live, LiveKey, Token
 from vkstate.litellm.capabilities import searches_by_prefix
 from vkstate.litellm.listing import PAGE, Page, read_count, read_listed, read_page
 from vkstate.litellm.matching import Found
-from vkstate.litellm.parallel import PARALLELISM
 from vkstate.litellm.proxy import LiteLLMProxy
 from vkstate.litellm.rows import permits
 

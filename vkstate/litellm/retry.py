@@ -79,7 +79,8 @@ class Attempts:
         self.doubtful = outcome
         if not self.repeat or self._repeated >= self.most:
             return None
-        self._repeated += not answered
+        if not answered:
+            self._repeated += 1
         return 0.0
 
     def pause_after(self, outcome: Outcome, took: float, now: datetime, *, answered: bool) -> float | None:

@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, TextIO
 
-from vkstate.executor.outcome import Failed, NotAttempted, Result
-from vkstate.keys import Alias
+from vkstate.executor.outcome import Result
 from vkstate.plan import Change
+from vkstate.views.tally import Tally
 from vkstate.views.words import counted, escaped
 
 if TYPE_CHECKING:
@@ -22,124 +22,32 @@ EVERY: Final = 5.0
 """Seconds between two lines."""
 PATIENCE: Final = 1.0
 """Seconds that reading may take before a bar is drawn: most of it is over sooner."""
-
-_SLOWER: Final = "slower, as the proxy asks"
-
-
-class Tally:
-    """How many of how many, how fast, and how long it will still take. Several threads may call it.
-
-    A phase counts anew: a change that was answered while it was sent counts again once it is read back.
-    """
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        """:param clock: seconds that never go back."""
-        self._lock = threading.RLock()
-        self._clock = clock
-        self._started_at = self._since = clock()
-        self._before = 0
-        self._changes = 0
-        self._requests = 0
-        self._requests_answered = 0
-        self._answered: set[Alias] = set()
-        self._ended: set[Alias] = set()
-        self._failed = 0
-        self._not_attempted = 0
-        self._slowed_down = False
-
-    def start(self, changes: int) -> None:
-        with self._lock:
-            self._changes = changes
-            self._started_at = self._since = self._clock()
-
-    def phase(self) -> None:
-        with self._lock:
-            self._answered.clear()
-            self._requests = self._requests_answered = 0
-            self._before, self._since = len(self._ended), self._clock()
-
-    def answered(self, changes: Sequence[Change]) -> None:
-        with self._lock:
-            self._answered.update(change.alias for change in changes)
-
-    def add(self, result: Result) -> None:
-        with self._lock:
-            if isinstance(result, NotAttempted):
-                self._not_attempted += 1
-            else:
-                self._ended.add(result.change.alias)
-            self._failed += isinstance(result, Failed)
-
-    def expect(self, requests: int) -> None:
-        with self._lock:
-            self._requests += requests
-
-    def request_answered(self) -> None:
-        with self._lock:
-            self._requests_answered += 1
-
-    def slowed_down(self) -> bool:
-        """Note it; returns whether that is new."""
-        with self._lock:
-            new, self._slowed_down = not self._slowed_down, True
-            return new
-
-    @property
-    def elapsed(self) -> float:
-        """Seconds since it all began."""
-        return self._clock() - self._started_at
-
-    @property
-    def done(self) -> int:
-        """The changes that have ended, or in this phase were answered; where there are none, the requests."""
-        return len(self._answered | self._ended) if self._changes else self._requests_answered
-
-    @property
-    def total(self) -> int:
-        return self._changes or self._requests
-
-    def text(self, *, at_last: bool = False) -> str:
-        """``12 of 27, 3.1 a second, 5 s left``, or ``reading: 3 of 200 requests, 8.0 a second, 25 s left``.
-
-        :param at_last: the rate is that of the whole run.
-        """
-        with self._lock:
-            if not self.total:
-                return ", ".join(("reading", *self.details(at_last=at_last)))
-            count = f"{self.done:,} of {self.total:,}"
-            first = count if self._changes else f"reading: {count} requests"
-            return ", ".join((first, *self.details(at_last=at_last)))
-
-    def details(self, *, at_last: bool = False) -> list[str]:
-        """Failures, rate and time left, as far as there is anything to say."""
-        with self._lock:
-            parts = [f"{self._failed:,} failed"] if self._failed else []
-            parts += [f"{self._not_attempted:,} not attempted"] if self._not_attempted else []
-            parts += [_SLOWER] if self._slowed_down else []
-            if self._changes and self._requests_answered < self._requests:
-                parts.append(f"{self._requests_answered:,} of {self._requests:,} requests")
-            done = self.done if at_last else self.done - self._before
-            elapsed = self._clock() - (self._started_at if at_last else self._since)
-            if done <= 0 or elapsed <= 0:
-                return parts
-            parts.append(f"{done / elapsed:.1f} a second")
-            left = self.total - self.done - self._not_attempted
-            return [*parts, f"{_clock_text(left * elapsed / done)} left"] if left > 0 else parts
-
-
-def _clock_text(seconds: float) -> str:
-    minutes, rest = divmod(max(1, round(seconds)), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+QUIET: Final = 15.0
+"""Seconds between two lines while the proxy is busy and nothing comes on."""
 
 
 class Lines:
-    """Progress as plain lines, for logs: no more often than every few seconds, and at each new phase."""
+    """Progress as plain lines, for logs: no more often than every few seconds, and at each new phase.
+
+    While the proxy is busy they go on to come, so that nobody takes the run for dead.
+    """
 
     patience: Final = EVERY
     """Seconds after which :meth:`still_reading` is worth a call."""
 
-    def __init__(self, stream: TextIO, *, clock: Callable[[], float] = time.monotonic, every: float = EVERY) -> None:
-        """:param clock: seconds that never go back."""
+    def __init__(
+        self,
+        stream: TextIO,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        every: float = EVERY,
+        quiet: float = QUIET,
+    ) -> None:
+        """
+        :param clock: seconds that never go back.
+        :param every: seconds between two lines.
+        :param quiet: seconds between two lines while the proxy is busy and nothing comes on.
+        """
         self._stream = stream
         self._clock = clock
         self._every = every
@@ -148,6 +56,9 @@ class Lines:
         self._said_at = clock()
         self._said: str | None = None
         self._deaf = False
+        self._quiet = quiet
+        self._ended = threading.Event()
+        self._keeping_on: threading.Thread | None = None
 
     def started(self, total: int) -> None:
         self._tally.start(total)
@@ -169,9 +80,13 @@ class Lines:
         self._say_if_due()
 
     def slowed_down(self) -> None:
-        """Say so, once."""
+        """Say so, once, and go on to say how it stands."""
         if self._tally.slowed_down():
             self._say(self._tally.text())
+        with self._lock:
+            if self._keeping_on is None and not self._ended.is_set():
+                self._keeping_on = threading.Thread(target=self._keep_on, name="progress", daemon=True)
+                self._keeping_on.start()
 
     def still_reading(self) -> None:
         """Say so, where a single request takes its time: of that there is nothing to count."""
@@ -183,12 +98,26 @@ class Lines:
 
     def ended(self) -> None:
         """Say the last word, unless nothing was said and nothing was to be changed."""
+        with self._lock:
+            self._ended.set()
+        if self._keeping_on is not None:
+            self._keeping_on.join()
         if self._said is not None and self._tally.total:
             self._say(self._tally.text(at_last=True))
 
-    def _say_if_due(self) -> None:
+    def _keep_on(self) -> None:
+        while not self._ended.wait(self._quiet):
+            self.still_waiting()
+
+    def still_waiting(self) -> None:
+        """Say so, where the proxy is busy and nothing was said for a while."""
+        if self._tally.busy:
+            self._say_if_due(self._quiet)
+
+    def _say_if_due(self, every: float | None = None) -> None:
+        every = self._every if every is None else every
         with self._lock:
-            due = self._clock() - self._said_at >= self._every
+            due = self._clock() - self._said_at >= every
             if due:
                 self._said_at = self._clock()
         if due:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from glob import escape
 from shlex import quote
 
-from vkstate.executor.outcome import Outcome
+from vkstate.executor.outcome import Applied, Outcome, Result
 from vkstate.expiry import format_instant
-from vkstate.keys import Alias, RecordedKey
+from vkstate.keys import Alias, RecordedKey, Status
 from vkstate.options import WORKSHOP
 from vkstate.plan import Action, Change, Reason
 from vkstate.views.words import counted, verb
@@ -17,33 +18,75 @@ from vkstate.views.words import counted, verb
 _MOST_NAMED = 5
 
 
-def reissue_note(outcome: Outcome, recorded: Iterable[RecordedKey], *, file: str | None = None) -> str | None:
+def reissue_note(
+    outcome: Outcome,
+    before: Mapping[Alias, RecordedKey],
+    after: Mapping[Alias, RecordedKey],
+    *,
+    file: str | None = None,
+) -> str | None:
     """That the new values are to be handed out, until when the old ones work, and the command that does it; None where
     no key that people may hold has got a new value.
 
-    :param recorded: the keys that the state had before the run; a workshop of which all are replaced is named as such.
-    :param file: where the new values were written, too.
+    :param before: the records that the run began with; a workshop of which all are replaced is named as such.
+    :param after: those that it ended with.
+    :param file: where the values that this run made were written, too.
     """
-    renewed = [result.change for result in outcome.applied if _has_new_value(result.change)]
+    renewed = [result.change for result in outcome.results if _has_new_value(result, before, after)]
     if not renewed:
         return None
     number = len(renewed)
-    told = f"note: {counted(number, 'key')} {verb(number, 'has', 'have')} a new value. {_of_the_old(renewed)}"
+    unsettled = {result.change.alias for result in outcome.results if not isinstance(result, Applied)}
+    old = _of_the_old(renewed, before, after, unsettled)
+    told = f"note: {counted(number, 'key')} {verb(number, 'has', 'have')} a new value. {old}"
     new = f"Hand the new {verb(number, 'one', 'ones')} out"
-    if file is not None:
+    if file is not None and all(change.action is not Action.ADOPT for change in renewed):
         return f"{told} {new} from {file}"
-    return " ".join([told, f"{new}: vkstate output", *_targets(renewed, recorded), "--out FILE"])
+    return " ".join([told, f"{new}: vkstate output", *_targets(renewed, before.values()), "--out FILE"])
 
 
-def _has_new_value(change: Change) -> bool:
-    """Whether a key that was made before has another value now."""
-    return change.action is Action.REPLACE or (change.action is Action.CREATE and change.reason is Reason.MISSING)
+def _has_new_value(result: Result, before: Mapping[Alias, RecordedKey], after: Mapping[Alias, RecordedKey]) -> bool:
+    """Whether a key that was made before has another value now, though not all may have succeeded. What is adopted is
+    the new key of a replacement that was killed, where an old one has made way for it.
+    """
+    change = result.change
+    if change.action is Action.ADOPT:
+        return isinstance(result, Applied) and bool(_asides(change, before))
+    if change.action is not Action.REPLACE and (change.action, change.reason) != (Action.CREATE, Reason.MISSING):
+        return False
+    if isinstance(result, Applied):
+        return True
+    old = change.live or change.recorded
+    record = after.get(change.alias)
+    return record is not None and record.status is Status.READY and (old is None or record.token != old.token)
 
 
-def _of_the_old(renewed: Sequence[Change]) -> str:
+def _asides(change: Change, before: Mapping[Alias, RecordedKey]) -> list[RecordedKey]:
+    """The records of the old keys that make way for the key of a change."""
+    if change.retires is not None:
+        return [change.retires]
+    if change.action is not Action.ADOPT:
+        return []
+    records = before.values()
+    return [record for record in records if record.retired and record.retired.successor == change.recorded_as]
+
+
+def _of_the_old(
+    renewed: Sequence[Change],
+    before: Mapping[Alias, RecordedKey],
+    after: Mapping[Alias, RecordedKey],
+    unsettled: set[Alias],
+) -> str:
     """Until when the old values work."""
-    asides = [change.retires.retired for change in renewed if change.retires is not None]
-    ends = [aside.delete_after for aside in asides if aside is not None and aside.delete_after is not None]
+    ends: list[datetime] = []
+    for change in renewed:
+        for aside in _asides(change, before):
+            if aside.alias in after and not unsettled.isdisjoint((change.alias, aside.alias)):
+                return (
+                    f"{verb(len(renewed), 'The old one works', 'Some old ones work')} on: the next apply sees to that."
+                )
+            if aside.retired is not None and aside.retired.delete_after is not None:
+                ends.append(aside.retired.delete_after)
     old = verb(len(renewed), "The old one", "The old ones")
     if not ends:
         return f"{old} {verb(len(renewed), 'works', 'work')} no longer."
