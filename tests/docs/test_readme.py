@@ -55,7 +55,7 @@ def test_the_test_command_can_be_taken_out_of_the_page_by_ci() -> None:
     assert taken == block.text
     assert taken.splitlines() == [
         "python3 -m venv .venv && .venv/bin/pip install --quiet -e '.[dev]'",
-        ".venv/bin/pytest -q -n 2",
+        ".venv/bin/pytest -q -n 3",
     ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 import pytest
@@ -50,6 +50,13 @@ class Scene:
 
         self.here.fuse.before.append(before)
 
+    def run(self, tasks: Iterable[Task]) -> None:
+        """Run tasks to their end, and end the workers."""
+        try:
+            self.pool.run(tasks)
+        finally:
+            self.pool.close(wait_for_workers=True)
+
     def task(self, alias: str, work: Callable[[], object] = lambda: None) -> Task:
         change = Change(Alias(alias), Action.CREATE, Reason.NEW, desired(alias))
 
@@ -76,7 +83,7 @@ def test_while_the_state_is_saved_workers_go_on() -> None:
             first_save.append(all(went_on.acquire(timeout=PATIENCE) for _ in range(4)))
 
     scene = Scene(2, on_save)
-    scene.pool.run(scene.task(f"a{number}", went_on.release) for number in range(8))
+    scene.run(scene.task(f"a{number}", went_on.release) for number in range(8))
     assert first_save == [True], "four tasks began, of which two were submitted beside those of both workers"
     assert len(scene.begun) == 8
 
@@ -102,7 +109,7 @@ def test_what_was_submitted_does_not_begin_before_a_failure_is_settled() -> None
 
     scene = Scene(2, on_save)
     tasks = [scene.task("works"), scene.task("fails", fail), scene.task("hangs", hang), scene.task("late", late.set)]
-    scene.pool.run(tasks)
+    scene.run(tasks)
     assert scene.ledger.trouble is TROUBLE
     assert sorted(scene.begun) == ["fails", "hangs", "works"]
     assert scene.skipped == ["late"]
@@ -115,7 +122,7 @@ def test_what_was_submitted_does_not_begin_after_a_stop() -> None:
         assert scene.ledger.submitted.wait(PATIENCE)
         scene.stop.request("SIGINT")
 
-    scene.pool.run([*(scene.task(f"a{number}", work) for number in range(2)), scene.task("b"), scene.task("c")])
+    scene.run([*(scene.task(f"a{number}", work) for number in range(2)), scene.task("b"), scene.task("c")])
     assert sorted(scene.begun) == ["a0", "a1"]
     assert sorted(scene.skipped) == ["b", "c"]
 
@@ -124,5 +131,5 @@ def test_one_worker_begins_nothing_before_the_last_is_settled() -> None:
     """With ``parallelism: 1`` everything happens in one row."""
     row: list[str] = []
     scene = Scene(1, lambda: row.append("saved"))
-    scene.pool.run(scene.task(name, partial(row.append, name)) for name in "abc")
+    scene.run(scene.task(name, partial(row.append, name)) for name in "abc")
     assert row == ["a", "saved", "b", "saved", "c", "saved"]

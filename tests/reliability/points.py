@@ -83,6 +83,7 @@ HARMLESS: Final = {
     "threading.Lock": "memory",
     "threading.Condition": "memory",
     "gc.isenabled": "memory",
+    "gc.freeze": "memory",
     "gc.disable": "memory",
     "gc.enable": "memory",
     "ast.literal_eval": "reads a text",
