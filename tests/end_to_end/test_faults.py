@@ -237,7 +237,7 @@ def test_a_proxy_that_asks_to_be_left_alone(workspace: Workspace, front: Front) 
     assert ran.complaint == [
         "error: the proxy is too busy",
         f"  GET {front.url}/key/list: the proxy answered 429, and asked to be left alone for 3600 s.",
-        "hint: try again in a while",
+        "hint: try again in 3600 s",
     ]
 
 

@@ -182,7 +182,7 @@ def test_a_place_is_given_back_whatever_happens_in_it() -> None:
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Short pauses: these tests really wait."""
     monkeypatch.setattr("vkstate.litellm.pressure._FIRST", 0.01)
-    monkeypatch.setattr("vkstate.litellm.pressure._LOOKS_UP", 0.01)
+    monkeypatch.setattr("vkstate.litellm.pressure.LOOKS_UP", 0.01)
 
 
 @pytest.fixture

@@ -55,6 +55,12 @@ def outcome_of(plan: Plan) -> Outcome:
     return Outcome(tuple(Applied(change) for change in plan.effective))
 
 
+def working_on(plan: Plan) -> dict[Alias, RecordedKey]:
+    """The records of the old keys that have time."""
+    old = (change.retires for change in plan.effective if change.retires)
+    return by_alias(record for record in old if record.retired and record.retired.delete_after)
+
+
 def note(
     targets: Sequence[str],
     names: Iterable[str] = (),
@@ -65,7 +71,7 @@ def note(
 ) -> str | None:
     wanted, have, rows = sides(names, members)
     plan = planned(wanted, have, rows, options=Options(replace=tuple(targets), grace=grace))
-    return reissue_note(outcome_of(plan), by_alias(have), {}, file=file)
+    return reissue_note(outcome_of(plan), by_alias(have), working_on(plan), file=file)
 
 
 def test_one_key() -> None:
@@ -78,6 +84,16 @@ def test_until_when_the_old_one_works() -> None:
     assert note(["one", "workshop:w"], ["one"], [member(1), member(2)], grace=DAY) == (
         f"note: 3 keys have a new value. The old ones work until {ENDS}. Hand the new ones out: vkstate output one "
         "workshop:w --out FILE"
+    )
+
+
+def test_an_older_value_works_on_though_the_last_one_does_not() -> None:
+    wanted, have, rows = sides(["a", "b"], [])
+    plan = planned(wanted, have, rows, options=Options(replace=("a", "b")))
+    older = replace(recorded("a", name="older"), alias=Alias("a.retired-1"), retired=Retired(Alias("a"), NOW + DAY))
+    assert reissue_note(outcome_of(plan), by_alias(have), by_alias([older])) == (
+        f"note: 2 keys have a new value. The old ones work until {ENDS} at the latest. Hand the new ones out: vkstate "
+        "output a b --out FILE"
     )
 
 
@@ -116,7 +132,7 @@ def test_a_key_that_was_made_anew_has_another_value_too() -> None:
     wanted, have, rows = sides(["gone", "new", "one"], [])
     have = [record for record in have if record.alias != "new"]
     plan = planned(wanted, have, rows[2:], options=Options(replace=("one",), grace=DAY))
-    assert reissue_note(outcome_of(plan), by_alias(have), {}) == (
+    assert reissue_note(outcome_of(plan), by_alias(have), working_on(plan)) == (
         f"note: 2 keys have a new value. The old ones work until {ENDS} at the latest. Hand the new ones out: vkstate "
         "output gone one --out FILE"
     )
@@ -160,7 +176,7 @@ def test_a_replacement_that_was_killed_and_is_finished(until: datetime | None, s
     plan = planned([desired("a")], have.values(), [replace(rows[0], alias=old.alias), rows[1]], values=["new", "old"])
     assert (plan.effective[0].action, plan.problems) == (Action.ADOPT, ())
     told = f"note: 1 key has a new value. {said} Hand the new one out: vkstate output a --out FILE"
-    after = by_alias([recorded("a", name="new")])
+    after = by_alias([recorded("a", name="new"), *([old] if until else [])])
     assert reissue_note(outcome_of(plan), have, after, file="new.json") == told
     left = Outcome((Applied(plan.effective[0]), Failed(plan.effective[1], "No.")))
     works = "The old one works on: the next apply sees to that."

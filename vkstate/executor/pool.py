@@ -11,16 +11,12 @@ from typing import Final, TypeAlias
 from vkstate.errors import VkstateError
 from vkstate.executor.ledger import Ledger
 from vkstate.executor.ports import NotSent
-from vkstate.executor.stop import Stop
+from vkstate.executor.stop import LOOKS_UP, Stop
 from vkstate.plan import Change
 
 BULK_AT_A_TIME: Final = 2
 """Requests about many keys at a time. Two keep a LiteLLM process busy (1,000 keys, 100 a request: 4.9 s by one, 3.5 s
 by two, 4.0 s by eight; 1.105), and more only wait for each other there: it fails a lookup that has waited for 10 s."""
-
-LOOKS_UP: Final = 0.25
-"""Seconds after which the waiting thread looks up: Python notes a signal that comes just before a wait, and acts on it
-after that, so that a Ctrl-C would have no effect as long as a request hangs."""
 
 _AHEAD: Final = 2
 """Tasks that are submitted, by the number that run: workers go on while the owning thread saves. One worker gets the

@@ -8,6 +8,10 @@ from typing import Final, Literal, TypeAlias
 
 Signal: TypeAlias = Literal["SIGINT", "SIGTERM"]
 
+LOOKS_UP: Final = 0.25
+"""Seconds after which a waiting thread looks up: Python notes a signal that comes just before a wait, and acts on it
+after that, so that a Ctrl-C would have no effect as long as a request hangs; and nobody wakes threads for a stop."""
+
 PATIENCE: Final = 5.0
 """Seconds after a stop until which a pause that the proxy asks for is waited out still, to read back what was done."""
 

@@ -17,6 +17,7 @@ from math import inf
 from typing import Final, TypeAlias
 
 from vkstate.executor.ports import NotSent
+from vkstate.executor.stop import LOOKS_UP
 from vkstate.litellm.errors import TooBusy
 from vkstate.litellm.retry import backoff
 
@@ -31,10 +32,6 @@ _LATER_THAN_TOLD: Final = 0.1
 _LATER_AT_MOST: Final = 1.0
 """By which part of itself, and by how many seconds, a pause that was asked for is drawn out at most: others may have
 been told the same at that time."""
-
-_LOOKS_UP: Final = 0.25
-"""Seconds after which a waiting thread looks up: a signal that comes just before a wait is acted on after it only, and
-nobody wakes the threads when a stop is requested."""
 
 Wait: TypeAlias = Callable[[threading.Condition, float], object]
 """Waits on a condition, whose lock is held, for so many seconds at most."""
@@ -114,13 +111,14 @@ class Gate:
         patience: float,
         *,
         clock: Callable[[], float] = time.monotonic,
-        wait: Wait = lambda changed, seconds: changed.wait(min(seconds, _LOOKS_UP)),
+        wait: Wait = lambda changed, seconds: changed.wait(min(seconds, LOOKS_UP)),
     ) -> None:
         self._patience = patience
         self._clock = clock
         self._wait = wait
         self._pressure = Pressure(longest=patience * _SHARE_OF_PATIENCE)
         self._told = ""
+        self._when = ""
         self._changed = threading.Condition()
         self._too_long: Callable[[float], bool] = lambda _: False
 
@@ -157,6 +155,7 @@ class Gate:
         with self._changed:
             left_alone = f", and asked to be left alone for {asked:.0f} s" if asked else ""
             self._told = f"answered {status}{left_alone}"
+            self._when = f"in {asked:.0f} s" if asked else "in a while"
             self._pressure.turned_away(turn, self._clock(), asked)
 
     def rest(self, seconds: float) -> None:
@@ -190,13 +189,14 @@ class Gate:
     def _endure(self, now: float, what: str) -> None:
         """:raises TooBusy: patience does not last until the gate opens."""
         opens_at, since = self._pressure.opens_at, self._pressure.since
+        when = "in a while"
         if opens_at - now > self._patience:
-            words = self._told
+            words, when = self._told, self._when
         elif since is not None and opens_at - since > self._patience:
             words = f"has let nothing through for {now - since:.0f} s; it {self._told}"
         else:
             return
-        raise TooBusy(f"{what}: the proxy {words}.", hint="try again in a while")
+        raise TooBusy(f"{what}: the proxy {words}.", hint=f"try again {when}")
 
     def _rest(self, seconds: float) -> None:
         if self._too_long(0.0 if seconds == inf else seconds):

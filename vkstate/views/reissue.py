@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from glob import escape
 from shlex import quote
 
@@ -77,16 +76,16 @@ def _of_the_old(
     after: Mapping[Alias, RecordedKey],
     unsettled: set[Alias],
 ) -> str:
-    """Until when the old values work."""
-    ends: list[datetime] = []
+    """Until when the old values work, those of earlier replacements among them."""
     for change in renewed:
         for aside in _asides(change, before):
             if aside.alias in after and not unsettled.isdisjoint((change.alias, aside.alias)):
                 return (
                     f"{verb(len(renewed), 'The old one works', 'Some old ones work')} on: the next apply sees to that."
                 )
-            if aside.retired is not None and aside.retired.delete_after is not None:
-                ends.append(aside.retired.delete_after)
+    new = {change.alias for change in renewed}
+    retired = [record.retired for record in after.values() if record.retired and record.retired.successor in new]
+    ends = [one.delete_after for one in retired if one.delete_after is not None]
     old = verb(len(renewed), "The old one", "The old ones")
     if not ends:
         return f"{old} {verb(len(renewed), 'works', 'work')} no longer."
