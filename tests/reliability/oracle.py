@@ -381,6 +381,8 @@ class Oracle:
             return self._problem("protected value", want.alias)
         self._refuse_past(want)
         end = self.now + timedelta(hours=int(self.wish.grace[:-1])) if self.wish.grace else None
+        if end and (own := ends(mine)) and own <= end:  # grace lengthens no life
+            end = own if own > self.now else None
         aside = f"{want.alias}.retired-{mine['token'][:8]}"
         hindered = bool(others)
         return Fate(want.alias, "replace", want, had, mine, aside=(aside, end), hindered=hindered)
