@@ -15,7 +15,7 @@ import hashlib
 import json
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import Final, TypeAlias
@@ -91,15 +91,18 @@ class Attribute:
     @property
     def empty(self) -> Json:
         """The value that an update sends to clear the attribute; never null for a list or an object."""
-        match self.kind:
-            case Kind.SET | Kind.LIST:
-                return []
-            case Kind.OBJECT | Kind.OPEN:
-                return {}
-            case Kind.BOOLEAN:
-                return False
-            case _:
-                return None
+        made = _EMPTY.get(self.kind)
+        return made() if made else None
+
+
+_EMPTY: Final[Mapping[Kind, Callable[[], Json]]] = {
+    Kind.SET: list,
+    Kind.LIST: list,
+    Kind.OBJECT: dict,
+    Kind.OPEN: dict,
+    Kind.BOOLEAN: bool,
+}
+"""What makes the empty value of a shape; of the others it is null."""
 
 
 def _table(*attributes: Attribute) -> Mapping[str, Attribute]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from vkstate.attributes import UNSET, Unset, Value
 from vkstate.keys import DesiredKey, LiveKey, Member, RecordedKey, Stamp
 
@@ -25,9 +23,10 @@ def carries(live: LiveKey, stamp: Stamp) -> bool:
     return live.stamp is not None and _apart_from_numbers(live.stamp) == _apart_from_numbers(stamp)
 
 
-def _apart_from_numbers(stamp: Stamp) -> Stamp:
+def _apart_from_numbers(stamp: Stamp) -> tuple[str, ...]:
     """A stamp without the member's number: it follows from how a workshop says who is in it, and makes no other key."""
-    return replace(stamp, member=replace(stamp.member, number=None)) if stamp.member else stamp
+    member = stamp.member
+    return (stamp.lineage, stamp.id, *((member.workshop, member.user) if member else ()))
 
 
 def member_text(member: Member | None) -> Value | Unset:

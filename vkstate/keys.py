@@ -66,11 +66,13 @@ def natural_order(alias: str) -> tuple[tuple[int, int, str], ...]:
 
     Runs of ASCII digits count as numbers: by their length without leading zeros first, then digit by digit.
     """
-    parts = (
-        (0, len(part.lstrip("0")), part.lstrip("0")) if _NUMBERS.fullmatch(part) else (1, 0, part)
-        for part in _NUMBERS.split(alias)
-        if part
-    )
+    parts: list[tuple[int, int, str]] = []
+    for place, part in enumerate(_NUMBERS.split(alias)):
+        if place % 2:  # between two texts stands a number
+            digits = part.lstrip("0")
+            parts.append((0, len(digits), digits))
+        elif part:
+            parts.append((1, 0, part))
     return (*parts, (-1, 0, alias))
 
 

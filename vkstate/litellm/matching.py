@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -12,7 +12,7 @@ from vkstate.executor.ports import Sought
 from vkstate.keys import LiveKey, Token
 from vkstate.litellm.client import Connection
 from vkstate.litellm.listing import read_row, read_rows
-from vkstate.litellm.rows import live_key
+from vkstate.litellm.rows import live_key, stamp_of
 from vkstate.litellm.wire import Row
 
 BATCH: Final = 500
@@ -30,14 +30,6 @@ class Found:
     permits_unseen: frozenset[Token]
 
 
-@dataclass(frozen=True)
-class _Seen:
-    """A row in our words, and whether it leaves out what the key's object permission holds."""
-
-    key: LiveKey
-    permits_unseen: bool
-
-
 def find_keys(
     connection: Connection, sought: Collection[Sought], parallelism: int, *, beside: Callable[[], object] | None = None
 ) -> Found:
@@ -50,7 +42,7 @@ def find_keys(
     :param beside: another request, sent at the same time.
     """
     wanted = list(sought)
-    found: dict[Token, _Seen] = {}
+    found: dict[Token, Row] = {}
 
     def find(batch: Sequence[Sought]) -> None:
         found.update(_batch(connection, batch, parallelism))
@@ -58,46 +50,41 @@ def find_keys(
     asks: list[Callable[[], object]] = [beside] if beside else []
     asks += [partial(find, wanted[start : start + BATCH]) for start in range(0, len(wanted), BATCH)]
     connection.each(lambda ask: ask(), asks, parallelism)
-    unseen = frozenset(token for token, seen in found.items() if seen.permits_unseen)
-    return Found({token: seen.key for token, seen in found.items()}, unseen)
+    unseen = frozenset(token for token, row in found.items() if row.permits_unseen)
+    return Found({token: live_key(row, token) for token, row in found.items()}, unseen)
 
 
-def _batch(connection: Connection, sought: Sequence[Sought], parallelism: int) -> dict[Token, _Seen]:
+def _batch(connection: Connection, sought: Sequence[Sought], parallelism: int) -> dict[Token, Row]:
     rows = read_rows(connection, [one.token for one in sought])
-    found, unmatched = _matched(sought, [_seen(row, Token(row.token or "")) for row in rows])
+    found, unmatched = _matched(sought, rows)
     if not unmatched:
         return found
     left = [one.token for one in sought if one.token not in found]
     single = connection.each(lambda token: read_row(connection, token), left, parallelism)
-    return found | {token: _seen(row, token) for token, row in zip(left, single, strict=True) if row}
+    return found | {token: row for token, row in zip(left, single, strict=True) if row}
 
 
-def _seen(row: Row, token: Token) -> _Seen:
-    return _Seen(live_key(row, token), row.permits_unseen)
-
-
-def _matched(sought: Sequence[Sought], rows: Sequence[_Seen]) -> tuple[dict[Token, _Seen], bool]:
+def _matched(sought: Sequence[Sought], rows: Sequence[Row]) -> tuple[dict[Token, Row], bool]:
     """The rows that are surely one of the sought keys, by token; and whether there are rows left over."""
-    asked = {one.token: one for one in sought}
+    asked = {one.token for one in sought}
     by_mark = Counter((one.id, one.alias) for one in sought)
     token_of = {(one.id, str(one.alias)): one.token for one in sought if by_mark[one.id, one.alias] == 1}
-    rows_by_mark = Counter(mark for row in rows if (mark := _mark(row.key)))
-    found: dict[Token, _Seen] = {}
+    marks = [None if row.token else _mark(row) for row in rows]
+    rows_by_mark = Counter(marks)
+    found: dict[Token, Row] = {}
     unmatched = False
-    for row in rows:
-        if row.key.token:
-            if row.key.token in asked:
-                found[row.key.token] = row
-            continue
-        mark = _mark(row.key)
-        token = token_of.get(mark) if mark and rows_by_mark[mark] == 1 else None
-        if token is None:
-            unmatched = True
+    for row, mark in zip(rows, marks, strict=True):
+        if row.token:
+            if (token := Token(row.token)) in asked:
+                found[token] = row
+        elif mark in token_of and rows_by_mark[mark] == 1:
+            found[token_of[mark]] = row
         else:
-            found[token] = replace(row, key=replace(row.key, token=token))
+            unmatched = True
     return found, unmatched
 
 
-def _mark(key: LiveKey) -> tuple[str, str] | None:
+def _mark(row: Row) -> tuple[str, str] | None:
     """What tells a row without its token: our id and the alias."""
-    return (key.stamp.id, key.alias) if key.stamp and key.alias is not None else None
+    stamp = stamp_of(row)
+    return (stamp.id, row.key_alias) if stamp and row.key_alias is not None else None

@@ -178,7 +178,7 @@ class _Reading:
         """Our keys by token: from the page that holds every key, as far as its rows show all there is, or looked up."""
         listed = self._listed(found.permits_unseen, first)
         looked_up = {
-            token: replace(key, attributes={**key.attributes, **permits(listed.get(token))})
+            token: replace(key, attributes={**key.attributes, **permits(listed[token])}) if token in listed else key
             for token, key in found.keys.items()
         }
         complete = self.rows.keys() - first.incomplete

@@ -46,7 +46,7 @@ def live_key(row: Row, token: Token) -> LiveKey:
         alias=row.key_alias,
         attributes=_attributes(row, metadata),
         metadata=metadata,
-        stamp=_stamp(metadata),
+        stamp=stamp_of(row),
         created_at=row.created_at,
         expires_at=row.expires,
         spend=row.spend or 0.0,
@@ -112,9 +112,9 @@ def _extra(row: Row) -> dict[str, Json]:
     }
 
 
-def _stamp(metadata: Mapping[str, Json]) -> Stamp | None:
+def stamp_of(row: Row) -> Stamp | None:
     """Our mark; what does not look like one is somebody else's, and none."""
-    mark = metadata.get(STAMP_KEY)
+    mark = row.metadata.get(STAMP_KEY) if row.metadata else None
     if not isinstance(mark, dict):
         return None
     lineage, key_id, workshop, user = (mark.get(key) for key in ("lineage", "id", "workshop", "user"))
