@@ -9,13 +9,17 @@ from __future__ import annotations
 import json
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeAlias, TypeVar
 
 import requests
 
 TIMEOUT = 120.0
 """Seconds for one answer."""
+
+Body: TypeAlias = "Mapping[str, object]"
+Result = TypeVar("Result")
 
 
 def session_for(master_key: str) -> requests.Session:
@@ -26,29 +30,37 @@ def session_for(master_key: str) -> requests.Session:
     return session
 
 
-def post_all(url: str, master_key: str, bodies: Sequence[Mapping[str, object]], threads: int) -> None:
+def with_sessions(
+    send: Callable[[requests.Session, Body], Result], bodies: Iterable[Body], master_key: str, threads: int
+) -> list[Result]:
+    """What ``send`` returns of each body, in order; each thread has a session of its own."""
+    local = threading.local()
+    sessions: list[requests.Session] = []
+
+    def begin() -> None:
+        local.session = session_for(master_key)
+        sessions.append(local.session)
+
+    try:
+        with ThreadPoolExecutor(threads, initializer=begin) as pool:
+            return list(pool.map(lambda body: send(local.session, body), bodies))
+    finally:
+        for session in sessions:
+            session.close()
+
+
+def post_all(url: str, master_key: str, bodies: Iterable[Body], threads: int) -> None:
     """Post each body once; the answers are decoded and dropped.
 
     :raises requests.HTTPError: the proxy refused one.
     """
-    local = threading.local()
-    sessions: list[requests.Session] = []
 
-    def post(body: Mapping[str, object]) -> None:
-        session: requests.Session | None = getattr(local, "session", None)
-        if session is None:
-            session = local.session = session_for(master_key)
-            sessions.append(session)
+    def post(session: requests.Session, body: Body) -> None:
         answer = session.post(url, json=body, timeout=TIMEOUT)
         answer.raise_for_status()
         answer.json()
 
-    try:
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(post, bodies))
-    finally:
-        for session in sessions:
-            session.close()
+    with_sessions(post, bodies, master_key, threads)
 
 
 def main() -> None:

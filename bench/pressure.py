@@ -7,10 +7,8 @@ from __future__ import annotations
 import argparse
 import random
 import sys
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Final
@@ -18,7 +16,7 @@ from typing import Final
 import requests
 
 from bench.apply_floor import create_bodies
-from bench.bare import TIMEOUT, session_for
+from bench.bare import TIMEOUT, with_sessions
 from bench.live import LiveProxy, new_prefix
 from bench.measure import Measured, Phases, Trial, aligned, alternate, duration, seconds_of
 from bench.projects import project, workshop_config
@@ -68,12 +66,8 @@ class Loop:
 
     def post_all(self, path: str, bodies: Sequence[Mapping[str, object]]) -> int:
         """Post each body until it is let through; returns how many never were."""
-        local = threading.local()
 
-        def post(body: Mapping[str, object]) -> bool:
-            session: requests.Session | None = getattr(local, "session", None)
-            if session is None:
-                session = local.session = session_for(self.master_key)
+        def post(session: requests.Session, body: Mapping[str, object]) -> bool:
             for number in range(self.tries):
                 answer = session.post(f"{self.url}{path}", json=body, timeout=TIMEOUT)
                 if answer.status_code not in LATER:
@@ -83,8 +77,7 @@ class Loop:
                 time.sleep(told or random.uniform(0.0, min(8.0, 0.5 * 2**number)))
             return False
 
-        with ThreadPoolExecutor(self.threads) as pool:
-            return sum(not made for made in pool.map(post, bodies))
+        return with_sessions(post, bodies, self.master_key, self.threads).count(False)
 
 
 @dataclass(frozen=True)
