@@ -465,7 +465,7 @@ def test_a_key_that_ended_with_its_workshop(
     [tried] = [check for check in checks if check["alias"]]
     assert (tried["detail"], tried["hint"]) == (
         "w-user1 opens nothing: it has expired.",
-        "vkstate extend w 2h gives its workshop time again",
+        "vkstate extend w 2h gives its workshop time again; where it is over: vkstate destroy --target workshop:w",
     )
 
 

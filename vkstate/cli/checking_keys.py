@@ -8,15 +8,15 @@ from shlex import quote
 from typing import Final
 
 from vkstate.attributes import Sealed, reveal, seal
+from vkstate.cli.checking_time import hint_for_expired
 from vkstate.cli.findings import Finding, warning, well, wrong
 from vkstate.cli.project import Project
-from vkstate.keys import Alias, KeyValue, Origin, RecordedKey, Status
+from vkstate.keys import Alias, DesiredKey, KeyValue, Origin, RecordedKey, Status
 from vkstate.litellm.capabilities import served_models
 from vkstate.litellm.client import Connection
 from vkstate.litellm.reception import Reception, Standing, access_groups, listed_models, receive
 from vkstate.litellm.teams import read_teams
 from vkstate.models import due_models, is_among, is_served, told_models
-from vkstate.schedule import ended_by
 from vkstate.teams import Team
 
 WHAT: Final = "key"
@@ -50,23 +50,23 @@ def _prepared(project: Project, connection: Connection, aliases: Sequence[Alias]
     }
     ids = {team for record in keys.values() if (team := _text(record.applied.get("team_id")))}
     teams = read_teams(connection, ids).found if ids else {}
-    models = {alias: _given(project, alias, record) for alias, record in keys.items()}
+    desired = {key.alias: key for key in project.config.keys}
+    models = {alias: _given(state.lineage, desired.get(alias), record) for alias, record in keys.items()}
     closed = project.store.why_closed([record.token for record in keys.values() if record.token is not None])
     every, served = listed_models(connection), served_models(connection)
     meant = {model for given in models.values() if given is not None for model in given.models}
     meant |= {model for team in teams.values() for model in team.models}
     groups = access_groups(connection) if (meant & served) - every else {}
-    ended = {key.alias: workshop for key in project.config.keys if (workshop := ended_by(key))}
-    return _Trial(connection, keys, values, models, teams, every, served, groups, closed, ended, named)
+    return _Trial(connection, desired, keys, values, models, teams, every, served, groups, closed, named)
 
 
-def _given(project: Project, alias: Alias, record: RecordedKey) -> _Given | None:
+def _given(lineage: str, key: DesiredKey | None, record: RecordedKey) -> _Given | None:
     """The models that a key was given; None where the state holds only a digest that the config does not explain."""
     applied = record.server_defaults.get("models", record.applied.get("models"))
     if not isinstance(applied, Sealed):
         return _Given(_texts(applied))
-    wanted = next((key.declared.get("models") for key in project.config.keys if key.alias == alias), None)
-    if wanted is None or seal(project.state.lineage, wanted) != applied:
+    wanted = key.declared.get("models") if key else None
+    if wanted is None or seal(lineage, wanted) != applied:
         return None
     return _Given(_texts(reveal(wanted)), hidden=True)
 
@@ -100,9 +100,10 @@ class _Given:
 class _Trial:
     """What is known before the keys are presented. ``every`` and ``served`` are what the master key is told: the names
     that are listed, and those that a key may hold. ``groups`` are the access groups, where any key has one.
-    ``ended_by`` is the workshop of a key that ends with it; ``named`` holds the keys that were asked for by name."""
+    ``named`` holds the keys that were asked for by name."""
 
     connection: Connection
+    desired: Mapping[Alias, DesiredKey]
     keys: Mapping[Alias, RecordedKey]
     values: Mapping[Alias, KeyValue]
     given: Mapping[Alias, _Given | None]
@@ -111,7 +112,6 @@ class _Trial:
     served: frozenset[str]
     groups: Mapping[str, frozenset[str]]
     closed: str | None
-    ended_by: Mapping[Alias, str]
     named: Collection[str]
 
     def of(self, alias: Alias) -> Finding:
@@ -142,7 +142,8 @@ class _Trial:
                 said = f"{alias} opens nothing: the proxy does not know the key. Somebody deleted it there."
                 return wrong(WHAT, said, "vkstate plan shows what apply would do about it")
             case Standing.EXPIRED:
-                return wrong(WHAT, f"{alias} opens nothing: it has expired.", self._time_again(alias))
+                hint = hint_for_expired(self.desired.get(alias), self.keys[alias], self.connection.now())
+                return wrong(WHAT, f"{alias} opens nothing: it has expired.", hint)
             case Standing.BLOCKED if self.keys[alias].applied.get("blocked") is True:
                 return warning(WHAT, f"{alias} opens nothing: it is blocked, as it was applied.")
             case Standing.BLOCKED:
@@ -162,11 +163,6 @@ class _Trial:
                 return warning(WHAT, said)
             case _:
                 return wrong(WHAT, f"{alias} opens nothing. LiteLLM said: {reception.words.rstrip('.')}.")
-
-    def _time_again(self, alias: Alias) -> str:
-        if workshop := self.ended_by.get(alias):
-            return f"vkstate extend {quote(workshop)} 2h gives its workshop time again"
-        return f"vkstate apply --renew {quote(alias)} gives it time again, where the config does not end it"
 
     def _compared(self, alias: Alias, told: frozenset[str]) -> Finding:
         given, record = self.given[alias], self.keys[alias]

@@ -37,15 +37,23 @@ def timely(desired: Mapping[Alias, DesiredKey], keys: Mapping[Alias, RecordedKey
     ended: defaultdict[TimeAgain | Extend | None, list[Alias]] = defaultdict(list)
     for alias, record in keys.items():
         if record.status is Status.READY and alias not in retired and record.expires_at and record.expires_at <= now:
-            want = desired.get(alias)
-            ended[None if want is None else time_again(want, record, now)].append(alias)
+            ended[_time_again(desired.get(alias), record, now)].append(alias)
     for again, aliases in ended.items():
         said = f"{named(aliases)} {verb(len(aliases), 'has', 'have')} expired."
         yield warning(_WHAT, said, _hint(again, aliases))
 
 
+def hint_for_expired(key: DesiredKey | None, record: RecordedKey, now: datetime) -> str:
+    """What is to be done about one key that has expired; None: the config does not declare it."""
+    return _hint(_time_again(key, record, now), [record.alias])
+
+
+def _time_again(key: DesiredKey | None, record: RecordedKey, now: datetime) -> TimeAgain | Extend | None:
+    return None if key is None else time_again(key, record, now)
+
+
 def _hint(again: TimeAgain | Extend | None, aliases: Sequence[Alias]) -> str:
-    """What there is to be done about expired keys; None: the config does not declare them."""
+    """What is to be done about expired keys; None: the config does not declare them."""
     match again:
         case None:
             return (
@@ -53,7 +61,8 @@ def _hint(again: TimeAgain | Extend | None, aliases: Sequence[Alias]) -> str:
             )
         case Extend(workshop):
             destroy = f"vkstate destroy --target {quote(WORKSHOP + workshop)}"
-            return f"vkstate extend {quote(workshop)} 2h gives their workshop time again; where it is over: {destroy}"
+            their = verb(len(aliases), "its", "their")
+            return f"vkstate extend {quote(workshop)} 2h gives {their} workshop time again; where it is over: {destroy}"
         case TimeAgain.EDIT:
             them = verb(len(aliases), "it", "them")
             return f"give {them} an expires_at in the future, or take {them} out of the config"
