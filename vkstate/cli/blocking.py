@@ -191,15 +191,19 @@ def _say_waiting(keys: Iterable[DesiredKey], whole: Collection[str], targets: It
         if (starts_at := blocked_until(key)) is not None and key.member is not None:
             waiting.setdefault((starts_at, key.member.workshop in whole), {})[key.alias] = key.member
     for (starts_at, as_whole), members in waiting.items():
-        one = next(iter(members.values()))
-        single = quote(f"{WORKSHOP}{one.workshop}/{one.user}")
-        them, their = verb(len(members), "it", "them"), verb(len(members), "its", "their")
-        say(
-            f"note: these keys stay blocked until {format_zoned(starts_at)}, when their workshop starts: "
-            f"{listing(members, members)}. To open them now, take starts_at out of the config and run: vkstate apply; "
-            f"or open a single member: vkstate unblock {single}"
-            if as_whole
-            else f"note: {listing(members, members)} {verb(len(members), 'stays', 'stay')} blocked until "
-            f"{format_zoned(starts_at)}, when {their} workshop starts: this lifts the block by hand "
-            f"only. To open {them} now, run once more: vkstate unblock {' '.join(map(quote, targets))}"
-        )
+        who, start = listing(members, members), format_zoned(starts_at)
+        if as_whole:
+            one = next(iter(members.values()))
+            single = quote(f"{WORKSHOP}{one.workshop}/{one.user}")
+            say(
+                f"note: these keys stay blocked until {start}, when their workshop starts: {who}. To open them now, "
+                "take starts_at out of the config and run: vkstate apply; or open a single member: vkstate unblock "
+                f"{single}"
+            )
+        else:
+            stay = verb(len(members), "stays", "stay")
+            them, their = verb(len(members), "it", "them"), verb(len(members), "its", "their")
+            say(
+                f"note: {who} {stay} blocked until {start}, when {their} workshop starts: this lifts the block by hand "
+                f"only. To open {them} now, run once more: vkstate unblock {' '.join(map(quote, targets))}"
+            )

@@ -32,8 +32,10 @@ from vkstate.state.model import State
 from vkstate.targets import Selection, matches, restrict, unmatched
 from vkstate.teams import Teams, check_teams, sought_teams
 
-_SEEN: Final = frozenset({Action.UPDATE, Action.DELETE})
-"""What is done to a key that was found. All else builds on what was not: to whoever does not see all, that is more."""
+_ON_WHAT_WAS_FOUND: Final = frozenset({Action.UPDATE, Action.DELETE})
+"""What is done to a key that was found. Every other action relies on a key not being found, and only a master key that
+sees all keys can tell that.
+"""
 
 
 class NothingTargeted(VkstateError):
@@ -165,7 +167,7 @@ def _asked(connection: Connection, plan: Plan, *, models: bool, writing: bool) -
         told.teams = read_teams(connection, teams)
 
     questions: list[Callable[[], None]] = []
-    if plan.problems or any(change.action not in _SEEN for change in plan.effective):
+    if plan.problems or any(change.action not in _ON_WHAT_WAS_FOUND for change in plan.effective):
         questions.append(lambda: prove_admin(connection))
     made = [change.desired for change in plan.of(Action.CREATE, Action.REPLACE) if change.desired]
     sends = writing and any(change.needs_request for change in plan.effective)
