@@ -126,9 +126,10 @@ def test_what_is_not_used_does_not_grow() -> None:
     assert pressure.window == 4
 
 
-def test_a_proxy_that_lets_nothing_through_is_given_up() -> None:
+def given_up(patience: float) -> tuple[str, list[float]]:
+    """What is said once a proxy is given up that answers 503 to everything, and the pauses until then."""
     pauses: list[float] = []
-    gate = hasty(pauses, patience=60)
+    gate = hasty(pauses, patience=patience)
 
     def go_on() -> None:
         while True:
@@ -137,22 +138,18 @@ def test_a_proxy_that_lets_nothing_through_is_given_up() -> None:
 
     with pytest.raises(TooBusy) as caught:
         go_on()
-    assert caught.value.detail == ("GET /key/list: the proxy has let nothing through for 56 s; it answered 503.")
+    return caught.value.detail, pauses
+
+
+def test_a_proxy_that_lets_nothing_through_is_given_up() -> None:
+    said, pauses = given_up(60)
+    assert said == "GET /key/list: the proxy has let nothing through for 56 s; it answered 503."
     assert [round(pause, 1) for pause in pauses] == [0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0, 8.0, 8.0]
 
 
 def test_no_pause_of_its_own_is_beyond_its_patience() -> None:
-    pauses: list[float] = []
-    gate = hasty(pauses, patience=6)
-
-    def go_on() -> None:
-        while True:
-            with gate.place("GET /key/list") as turn:
-                gate.turned_away(turn, 503, None)
-
-    with pytest.raises(TooBusy) as caught:
-        go_on()
-    assert caught.value.detail == "GET /key/list: the proxy has let nothing through for 5 s; it answered 503."
+    said, pauses = given_up(6)
+    assert said == "GET /key/list: the proxy has let nothing through for 5 s; it answered 503."
     assert [round(pause, 2) for pause in pauses] == [0.25, 0.5, 1.0, 1.5, 1.5]
 
 
