@@ -119,6 +119,28 @@ def test_a_config_that_is_not_valid_ends_it(workspace: Workspace) -> None:
     assert detail.startswith("the config is not valid. ")
 
 
+def test_several_problems_stand_on_lines_of_their_own(workspace: Workspace) -> None:
+    workspace.write("vkstate.yaml", "proxy: {url: 'http://127.0.0.1:1', timeout: 4, retries: many}\nkeys: {}\n")
+    first, *others = workspace.run("check").stdout.splitlines()
+    assert first == "WRONG config: the config is not valid."
+    assert [line[: len("      vkstate.yaml:1:")] for line in others[:-1]] == ["      vkstate.yaml:1:"] * 2
+    assert others[-1] == "      hint: correct vkstate.yaml, then run: vkstate validate"
+
+
+def test_a_busy_proxy_is_told_of_meanwhile(workspace: Workspace, front: Front) -> None:
+    workspace.configure(f"proxy: {{url: '{front.url}'}}\n")
+    turned_away: list[Seen] = []
+
+    def rule(seen: Seen) -> Doing:
+        turned_away.append(seen)
+        return say_json(429, {"error": {"message": "slow down"}}) if len(turned_away) == 1 else Pass()
+
+    front.rule = rule
+    ran = workspace.run("check", "--json")
+    assert (ran.code, ran.stderr.splitlines()[0]) == (0, "reading, slower: the proxy is busy")
+    assert ran.document["ok"] is True
+
+
 def test_no_master_key(workspace: Workspace, front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LITELLM_MASTER_KEY")
     workspace.configure(f"proxy: {{url: '{front.url}'}}\n")

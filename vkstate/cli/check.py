@@ -74,10 +74,10 @@ def _folded(found: Sequence[Finding]) -> list[Finding]:
 
 
 def _line(finding: Finding) -> str:
-    from vkstate.views.words import escaped
+    from vkstate.views.words import prose
 
-    hint = f"\n      hint: {escaped(finding.hint)}" if finding.hint else ""
-    return f"{_MARKS[finding.grade]} {finding.what}: {escaped(finding.detail)}{hint}"
+    text = finding.detail + (f"\nhint: {finding.hint}" if finding.hint else "")
+    return f"{_MARKS[finding.grade]} {finding.what}: {prose(text, ' ' * 6)}"
 
 
 def _as_json(found: Sequence[Finding], *, fine: bool) -> str:

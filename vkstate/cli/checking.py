@@ -15,6 +15,7 @@ from vkstate.cli.findings import Finding, failed, named, warning, well, wrong
 from vkstate.cli.project import Project
 from vkstate.cli.selecting import handed_out
 from vkstate.cli.shared import Shared
+from vkstate.cli.showing import reading
 from vkstate.errors import VkstateError
 from vkstate.keys import Alias, Origin, RecordedKey, Status
 from vkstate.litellm.client import Connection
@@ -130,7 +131,7 @@ class Check:
         project = self._project
         given, gone = handed_out(project, list(self._tried)) if self._tried else ([], [])
         try:
-            with project.connected() as connection:
+            with project.connected() as connection, reading(project, connection):
                 yield from self._warnings("connection")
                 admitted = yield from proxy_findings(project.config, connection)
                 desired = {key.alias: key for key in project.config.keys}

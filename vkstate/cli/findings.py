@@ -52,7 +52,8 @@ def wrong(what: str, detail: str, hint: str | None = None) -> Finding:
 
 def failed(what: str, error: VkstateError) -> Finding:
     """What could not be looked at."""
-    return wrong(what, f"{error.summary}. {error.detail}", error.hint)
+    apart = "\n" if "\n" in error.detail else " "
+    return wrong(what, f"{error.summary}.{apart}{error.detail}", error.hint)
 
 
 def named(names: Sequence[str]) -> str:
