@@ -90,11 +90,11 @@ def test_a_key_that_may_only_look_plans_and_applies_nothing(project: Workspace, 
             for command in (("apply", "--auto-approve"), ("destroy", "--auto-approve")):
                 ran = project.run(*command)
                 assert (ran.code, ran.stdout) == (1, "")
-                said = f"  POST {front.url}/key/update: LiteLLM said (403): {VIEWER}/key/update. "
+                said = "The key sees every key, and may change none: it is good for plans. LiteLLM said so (403)"
                 way = "give proxy.master_key the proxy's LITELLM_MASTER_KEY, or a virtual key of a proxy_admin user"
                 assert ran.complaint == [
                     "error: the key is not an admin's",
-                    f"{said}The key sees every key, and may change none: it is good for plans. Nothing was sent.",
+                    f"  {said} to POST {front.url}/key/update: {VIEWER}/key/update. No key was changed.",
                     f"hint: {way}",
                 ]
         assert len({*plans}) == len(changes)

@@ -98,8 +98,8 @@ def _only_looks(answer: Answer) -> bool:
 def _may_not_change(connection: Connection, answer: Answer) -> NotAdmin:
     words = connection.redaction.excerpt(fault_of(answer).message)
     return NotAdmin(
-        f"POST {connection.url}/key/update: LiteLLM said ({answer.status}): {words.rstrip('.')}. The key sees every "
-        "key, and may change none: it is good for plans. Nothing was sent.",
+        "The key sees every key, and may change none: it is good for plans. LiteLLM said so "
+        f"({answer.status}) to POST {connection.url}/key/update: {words.rstrip('.')}. No key was changed.",
         hint="give proxy.master_key the proxy's LITELLM_MASTER_KEY, or a virtual key of a proxy_admin user",
     )
 
