@@ -25,7 +25,8 @@ from requests.adapters import BaseAdapter
 
 from bench.live import READ_BATCH, in_batches
 from bench.measure import Measured, Phases, Series, Verdicts, aligned, alternate, duration, seconds_of
-from vkstate.attributes import Json, reveal
+from vkstate.attributes import Json
+from vkstate.canonical import reveal
 from vkstate.config.config import Config
 from vkstate.config.loader import load
 from vkstate.differences import applied_form

@@ -8,7 +8,8 @@ import pytest
 
 from tests.diffs import changed, differences, drifted, recorded_only
 from tests.factories import DECLARED, EMPTY_ROW, LINEAGE, NOW, desired, live, pending, planned, recorded
-from vkstate.attributes import UNSET, Json, Sensitive, Value, seal
+from vkstate.attributes import UNSET, Json, Sensitive, Value
+from vkstate.canonical import seal
 from vkstate.differences import applied_form, shortfall
 from vkstate.plan import AttributeDiff
 from vkstate.unchanged import as_live

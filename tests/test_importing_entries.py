@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.factories import CREATED, EMPTY_ROW, ENDS, FOREIGN_LINEAGE, LINEAGE, NOW, desired, live
-from vkstate.attributes import ATTRIBUTES, Attribute, Home, Json, Kind, Sensitive, Value, canonical, flatten
+from vkstate.attributes import ATTRIBUTES, Attribute, Home, Json, Kind, Sensitive, Value
+from vkstate.canonical import canonical, flatten
 from vkstate.importing import Entry, Terms, as_found, disputed, entry_of
 from vkstate.keys import Alias, DesiredKey, LiveKey, OnMissing
 

@@ -29,7 +29,8 @@ from tests.factories import (
     recorded,
     token_of,
 )
-from vkstate.attributes import Json, Sensitive, Value, seal
+from vkstate.attributes import Json, Sensitive, Value
+from vkstate.canonical import seal
 from vkstate.expiry import format_instant
 from vkstate.keys import Alias, DesiredKey, LiveKey, Origin, RecordedKey, Retired, Status, retired_alias
 from vkstate.rebuild import Candidate, Rebuilt, candidates, ours, rebuilt

@@ -29,7 +29,8 @@ from tests.factories import (
     token_of,
     warned,
 )
-from vkstate.attributes import UNSET, Json, Sensitive, Unset, Value, seal
+from vkstate.attributes import UNSET, Json, Sensitive, Unset, Value
+from vkstate.canonical import seal
 from vkstate.keys import Alias, DesiredKey, Live, LiveKey, OnMissing, Recorded, RecordedKey, Status
 from vkstate.plan import Action, AttributeDiff, Cause, Change, Plan, Reason
 from vkstate.refresh import refresh

@@ -25,7 +25,8 @@ from tests.factories import (
     retired,
     token_of,
 )
-from vkstate.attributes import Sealed, Sensitive, seal
+from vkstate.attributes import Sealed, Sensitive
+from vkstate.canonical import seal
 from vkstate.executor.orders import update_order
 from vkstate.expiry import Until
 from vkstate.keys import Alias, Capabilities, LiveKey, OnMissing, Origin, RecordedKey, Retired, Status

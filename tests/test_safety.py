@@ -9,7 +9,8 @@ from typing import Literal
 import pytest
 
 from tests.factories import CANARY, LINEAGE, NOW, aside, desired, live, pending, planned, recorded, retired, warned
-from vkstate.attributes import Sensitive, Value, seal
+from vkstate.attributes import Sensitive, Value
+from vkstate.canonical import seal
 from vkstate.keys import Alias
 from vkstate.options import Options
 from vkstate.plan import Action, Plan, Problem

@@ -8,9 +8,11 @@ import pytest
 
 from tests.diffs import drifted
 from tests.factories import CREATED, ENDS, LINEAGE, NOW, desired, live
-from vkstate.attributes import UNSET, Json, Sensitive, seal
-from vkstate.differences import came_later, live_value, shortfall
+from vkstate.attributes import UNSET, Json, Sensitive
+from vkstate.canonical import seal
+from vkstate.differences import came_later, shortfall
 from vkstate.expiry import Lasting, Never, Until
+from vkstate.shown import live_value
 
 SECRET = Sensitive("s3cret")
 

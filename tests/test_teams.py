@@ -8,7 +8,8 @@ from typing import Final
 import pytest
 
 from tests.factories import CANARY, LINEAGE, SHOWN, aside, desired, live, participant, planned, recorded, retired
-from vkstate.attributes import Json, Sensitive, Value, seal
+from vkstate.attributes import Json, Sensitive, Value
+from vkstate.canonical import seal
 from vkstate.keys import Alias
 from vkstate.options import Options
 from vkstate.plan import Caution, Plan, Problem

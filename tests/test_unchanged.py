@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from tests.factories import CREATED, ENDS, LINEAGE, NOW, desired, live, participant, planned, recorded
-from vkstate.attributes import Sealed, Sensitive, Value, seal
+from vkstate.attributes import Sealed, Sensitive, Value
+from vkstate.canonical import seal
 from vkstate.keys import Alias, OnMissing
 from vkstate.options import Options
 from vkstate.plan import Action

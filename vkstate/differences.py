@@ -15,22 +15,18 @@ from vkstate.attributes import (
     EXPIRY_PATHS,
     STAMP_KEY,
     UNSET,
-    Home,
-    Json,
-    Kind,
     Sealed,
     Sensitive,
     Unset,
     Value,
     attribute_of,
-    is_clear,
-    same,
-    seal,
 )
+from vkstate.canonical import is_clear, same, seal
 from vkstate.expiry import Expiry, Lasting, Never, Until, end_of, expiry_of, format_instant, same_instant
 from vkstate.identity import adopted_id, carries, follows_the_move, member_text
 from vkstate.keys import Capabilities, DesiredKey, LiveKey, RecordedKey, Stamp, Status
 from vkstate.plan import AttributeDiff, Cause, Problem
+from vkstate.shown import Readable, is_gone, live_value
 
 STAMP_PATH = f"metadata.{STAMP_KEY}"
 WORKSHOP_PATH = "workshop"
@@ -134,12 +130,8 @@ def _declared(comparison: Comparison, path: str, before: Value | Unset, after: V
 
 def _cleared(comparison: Comparison, path: str, before: Value | Unset) -> AttributeDiff:
     current = live_value(comparison.live, path)
-    gone = current is not None and _is_gone(path, current.value)
+    gone = current is not None and is_gone(path, current.value)
     return AttributeDiff(path, before, UNSET, Cause.CONFIG, already_live=gone)
-
-
-def _is_gone(path: str, value: Json | Unset) -> bool:
-    return value is UNSET or is_clear(path, value)
 
 
 def _forced_by_server(recorded: RecordedKey | None, path: str, current: Readable) -> bool:
@@ -152,40 +144,6 @@ def _only_at_creation(path: str) -> bool:
     return attribute is not None and not attribute.updatable
 
 
-@dataclass(frozen=True)
-class Readable:
-    """A value that the proxy shows; UNSET where it shows that there is none."""
-
-    value: Json | Unset
-
-    @property
-    def plain(self) -> Json:
-        """The value as JSON, in which nothing is null."""
-        return None if self.value is UNSET else self.value
-
-    def beside(self, declared: Value) -> Json | Unset:
-        """The value as it compares with a declared one: what is declared as none need not be shown as that."""
-        return None if declared is None and self.value is UNSET else self.value
-
-    def holds(self, declared: Value) -> bool:
-        """Whether this is what is declared."""
-        return same(self.beside(declared), declared)
-
-
-def live_value(live: LiveKey, path: str) -> Readable | None:
-    """What the proxy shows at a path, or None where this server cannot show it."""
-    if path in live.attributes:
-        return Readable(live.attributes[path])
-    attribute = attribute_of(path)
-    if attribute is None:
-        return None
-    if attribute.name == "metadata":
-        return Readable(UNSET)
-    if attribute.name == "extra" and (inside := f"metadata.{path.partition('.')[2]}") in live.attributes:
-        return Readable(live.attributes[inside])  # a field that LiteLLM folds into metadata
-    return Readable(attribute.empty) if attribute.home is Home.METADATA else None
-
-
 def declared_of(desired: DesiredKey, names: Collection[str]) -> list[str]:
     """Those of these attributes that a key declares as anything but "none"."""
     declared = {path.partition(".")[0] for path, value in desired.declared.items() if not _says_none(path, value)}
@@ -194,16 +152,6 @@ def declared_of(desired: DesiredKey, names: Collection[str]) -> list[str]:
 
 def _says_none(path: str, value: Value) -> bool:
     return not isinstance(value, Sensitive | Sealed) and is_clear(path, value)
-
-
-def unshown(desired: DesiredKey, live: LiveKey) -> Iterator[str]:
-    """The declared attributes that a row should show and does not: this LiteLLM does not know and ignores them."""
-    for path, value in desired.declared.items():
-        attribute = attribute_of(path)
-        if attribute is None or attribute.kind is Kind.OPEN or not attribute.updatable or same(value, attribute.empty):
-            continue
-        if attribute.home is Home.ROW and live_value(live, path) is None:
-            yield path
 
 
 def _ignored(desired: DesiredKey, path: str) -> bool:
@@ -330,7 +278,7 @@ def shortfall(
         current = live_value(live, path)
         if _ignored(desired, path) or isinstance(wanted, Sensitive | Sealed) or current is None:
             continue
-        if not (_is_gone(path, current.value) if wanted is UNSET else current.holds(wanted)):
+        if not (is_gone(path, current.value) if wanted is UNSET else current.holds(wanted)):
             unmet.append(AttributeDiff(path, current.value, wanted, Cause.OUTSIDE))
     declared = expiry_of(desired.declared) is not None
     if declared and expiry is not None and not ends_as_ordered(live.expires_at, expiry, written_at):

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from vkstate.abridged import abridged
-from vkstate.attributes import UNSET, Json, Sealed, Sensitive, Unset, Value, seal
+from vkstate.attributes import UNSET, Json, Sealed, Sensitive, Unset, Value
+from vkstate.canonical import seal
 from vkstate.differences import ALIAS_PATH, PROTECTION_PATH, STAMP_PATH, WORKSHOP_PATH, is_protected
 from vkstate.keys import Alias, DesiredKey, RecordedKey, Status, Token, natural_order
 from vkstate.plan import Action, Change, Plan

@@ -12,21 +12,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
-from vkstate.attributes import (
-    ALWAYS_SENSITIVE,
-    ATTRIBUTES,
-    EXPIRY_PATHS,
-    Attribute,
-    Home,
-    Json,
-    Kind,
-    attribute_of,
-    is_clear,
-    same,
-)
-from vkstate.differences import STAMP_PATH, WORKSHOP_PATH, Comparison, compare, live_value
+from vkstate.attributes import ALWAYS_SENSITIVE, ATTRIBUTES, EXPIRY_PATHS, Attribute, Home, Json, Kind, attribute_of
+from vkstate.canonical import is_clear, same
+from vkstate.differences import STAMP_PATH, WORKSHOP_PATH, Comparison, compare
 from vkstate.expiry import NEVER, format_instant
 from vkstate.keys import Capabilities, DesiredKey, LiveKey
+from vkstate.shown import live_value
 from vkstate.unchanged import as_live
 
 MARK_PATHS: Final = frozenset({STAMP_PATH, WORKSHOP_PATH})

@@ -118,7 +118,7 @@ class OnMissing(StrEnum):
 class DesiredKey:
     """What the config asks of one key.
 
-    ``declared`` is by flat path, canonical (see ``vkstate.attributes``), the expiry included as ``duration`` or
+    ``declared`` is by flat path, canonical (see ``vkstate.canonical``), the expiry included as ``duration`` or
     ``expires_at``. ``place`` is where it stands in the config, as ``vkstate.yaml:12:3``. ``prevent_destroy`` is None
     where nothing is said of it: then what was recorded goes on. ``details`` are the roster's own columns, carried to
     the handout. ``starts_at`` (aware, in the zone that the config writes it in) decides whether the key is blocked, see

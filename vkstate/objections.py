@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from shlex import quote
 
-from vkstate.differences import declared_of, unshown
+from vkstate.differences import declared_of
 from vkstate.expiry import format_zoned
 from vkstate.keys import Alias, DesiredKey, LiveKey, Member, Recorded, RecordedKey
 from vkstate.options import WORKSHOP
 from vkstate.plan import Action, Caution, Change, Problem, Reason
 from vkstate.schedule import Extend, TimeAgain, ended_by, time_again, too_early
+from vkstate.shown import unshown
 
 
 @dataclass

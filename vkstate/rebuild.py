@@ -25,8 +25,9 @@ from datetime import datetime
 from typing import Final
 
 from vkstate.abridged import abridged
-from vkstate.attributes import ALWAYS_SENSITIVE, EXPIRY_PATHS, UNSET, Kind, Sensitive, Value, attribute_of, same, seal
-from vkstate.differences import came_later, is_protected, live_value
+from vkstate.attributes import ALWAYS_SENSITIVE, EXPIRY_PATHS, UNSET, Kind, Sensitive, Value, attribute_of
+from vkstate.canonical import same, seal
+from vkstate.differences import came_later, is_protected
 from vkstate.expiry import format_instant
 from vkstate.identity import adopted_id
 from vkstate.keys import (
@@ -45,6 +46,7 @@ from vkstate.keys import (
 )
 from vkstate.plan import Problem
 from vkstate.refresh import refresh
+from vkstate.shown import live_value
 from vkstate.unchanged import live_expiry
 
 _NAMED: Final = 3

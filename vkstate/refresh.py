@@ -21,8 +21,9 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from vkstate.attributes import EXPIRY_PATHS, Sealed, Unset, Value, same
-from vkstate.differences import ALIAS_PATH, live_value
+from vkstate.attributes import EXPIRY_PATHS, Sealed, Unset, Value
+from vkstate.canonical import same
+from vkstate.differences import ALIAS_PATH
 from vkstate.expiry import NEVER, Lasting, expiry_of, format_instant, same_instant
 from vkstate.identity import carries
 from vkstate.keys import (
@@ -39,6 +40,7 @@ from vkstate.keys import (
 )
 from vkstate.objections import taken_over
 from vkstate.plan import Action, AttributeDiff, Cause, Caution, Change, Plan, Reason
+from vkstate.shown import live_value
 
 
 def refresh(recorded: Recorded, live: Live, desired: Mapping[Alias, DesiredKey]) -> Plan:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from vkstate.attributes import Value, same
+from vkstate.attributes import Value
+from vkstate.canonical import same
 from vkstate.differences import sealed
 from vkstate.keys import Alias
 from vkstate.plan import Action, Change, Plan, Reason

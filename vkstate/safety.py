@@ -15,7 +15,8 @@ from shlex import quote
 from typing import Final, Literal
 
 from vkstate.abridged import abridged
-from vkstate.attributes import Json, Sealed, Sensitive, reveal
+from vkstate.attributes import Json, Sealed, Sensitive
+from vkstate.canonical import reveal
 from vkstate.keys import Alias, DesiredKey
 from vkstate.models import is_served
 from vkstate.plan import Action, Caution, Change, Plan, Problem, Reason

@@ -17,7 +17,8 @@ from shlex import quote
 from typing import Final
 
 from vkstate.abridged import abridged
-from vkstate.attributes import ALL_MODELS, ALL_TEAM_MODELS, Json, Sealed, Sensitive, reveal
+from vkstate.attributes import ALL_MODELS, ALL_TEAM_MODELS, Json, Sealed, Sensitive
+from vkstate.canonical import reveal
 from vkstate.keys import Alias, DesiredKey
 from vkstate.models import NO_MODEL
 from vkstate.plan import Action, Caution, Change, Plan, Problem

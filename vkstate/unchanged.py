@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from vkstate.attributes import EXPIRY_PATHS, UNSET, Sensitive, Value
-from vkstate.differences import WRITE_SLACK, ends_as_ordered, live_value
+from vkstate.differences import WRITE_SLACK, ends_as_ordered
 from vkstate.expiry import NEVER, expiry_of, format_instant
 from vkstate.keys import Alias, DesiredKey, LiveKey, RecordedKey
+from vkstate.shown import live_value
 
 
 def as_recorded(record: RecordedKey, *, alias: Alias | None = None, ends: datetime | None = None) -> DesiredKey:

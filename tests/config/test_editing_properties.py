@@ -9,7 +9,8 @@ from typing import Final
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from vkstate.attributes import Json, same
+from vkstate.attributes import Json
+from vkstate.canonical import same
 from vkstate.config.comments import comments_of
 from vkstate.config.content import read_content
 from vkstate.config.editing import ConfigNotEdited, Edit, Put, Take, edited

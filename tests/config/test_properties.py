@@ -10,7 +10,8 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from vkstate.attributes import ATTRIBUTES, Json, flatten, reveal
+from vkstate.attributes import ATTRIBUTES, Json
+from vkstate.canonical import flatten, reveal
 from vkstate.config.config import Config
 from vkstate.config.interpolation import Scope, fill
 from vkstate.config.loader import load

@@ -11,7 +11,8 @@ from typing import Final
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from vkstate.attributes import Json, flatten, same
+from vkstate.attributes import Json
+from vkstate.canonical import flatten, same
 from vkstate.config.loader import load
 from vkstate.config.places import looks_like_key
 from vkstate.config.writing import ConfigNotExtended, with_keys

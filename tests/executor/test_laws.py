@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from tests.executor.fuse import Killed, fails
 from tests.executor.world import Watcher, World, failing
 from tests.factories import EMPTY_ROW, NOW, aside, desired, foreign, live, participant, pending, recorded, retired
-from vkstate.attributes import Json, Sensitive, Value, reveal
+from vkstate.attributes import Json, Sensitive, Value
+from vkstate.canonical import reveal
 from vkstate.errors import VkstateError
 from vkstate.executor.ports import AnswerLost, Refused
 from vkstate.keys import DesiredKey, LiveKey, OnMissing, RecordedKey, Status

@@ -27,7 +27,8 @@ from tests.factories import (
     token_of,
     value_of,
 )
-from vkstate.attributes import Sensitive, Value, seal
+from vkstate.attributes import Sensitive, Value
+from vkstate.canonical import seal
 from vkstate.errors import VkstateError
 from vkstate.executor.outcome import Applied, Failed
 from vkstate.executor.ports import AliasTaken, AnswerLost, Refused

@@ -25,7 +25,8 @@ from tests.factories import (
     token_of,
     value_of,
 )
-from vkstate.attributes import Json, Sealed, Sensitive, Value, seal
+from vkstate.attributes import Json, Sealed, Sensitive, Value
+from vkstate.canonical import seal
 from vkstate.errors import VkstateError
 from vkstate.executor.ports import AliasTaken, AnswerLost, Refused, Sought, UpdateOrder
 from vkstate.expiry import Expiry, Lasting, Never, Until

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.litellm.fake import STAMP, START, token_of, value_of
-from vkstate.attributes import ATTRIBUTES, Home, Json, Kind, canonical, flatten, is_clear
+from vkstate.attributes import ATTRIBUTES, Home, Json, Kind
+from vkstate.canonical import canonical, flatten, is_clear
 from vkstate.executor.ports import CreateOrder, Sought, UpdateOrder
 from vkstate.expiry import Expiry, Never
 from vkstate.keys import Alias, LiveKey, Member, Stamp

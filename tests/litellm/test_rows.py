@@ -9,10 +9,10 @@ import pytest
 
 from tests.litellm.fake import START, row, token_of
 from vkstate.attributes import Json
-from vkstate.differences import Readable, live_value
 from vkstate.keys import LiveKey, Member, Stamp
 from vkstate.litellm.rows import live_key, permits
 from vkstate.litellm.wire import Row
+from vkstate.shown import Readable, live_value
 
 MEMBER = Stamp("lineage-1", "00000000000000a1", Member("ws", "user1", 1))
 

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 
 from hypothesis import strategies as st
 
-from vkstate.attributes import ATTRIBUTES, Json, Kind, Sealed, Value, flatten
+from vkstate.attributes import ATTRIBUTES, Json, Kind, Sealed, Value
+from vkstate.canonical import flatten
 from vkstate.keys import Alias, KeyValue, Member, Origin, RecordedKey, Retired, Status, Token
 from vkstate.state.model import State
 

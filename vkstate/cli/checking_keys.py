@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from shlex import quote
 from typing import Final
 
-from vkstate.attributes import Sealed, reveal, seal
+from vkstate.attributes import Sealed
+from vkstate.canonical import reveal, seal
 from vkstate.cli.checking_time import hint_for_expired
 from vkstate.cli.findings import Finding, warning, well, wrong
 from vkstate.cli.project import Project

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from vkstate.attributes import Json, same
+from vkstate.attributes import Json
+from vkstate.canonical import same
 from vkstate.config.notation import literal
 from vkstate.config.places import ConfigError, Problems, Where
 from vkstate.config.source import parse

@@ -11,17 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from vkstate.attributes import (
-    ALWAYS_SENSITIVE,
-    ATTRIBUTES,
-    EXPIRY_PATHS,
-    Home,
-    Json,
-    Kind,
-    Sensitive,
-    Value,
-    flatten,
-)
+from vkstate.attributes import ALWAYS_SENSITIVE, ATTRIBUTES, EXPIRY_PATHS, Home, Json, Kind, Sensitive, Value
+from vkstate.canonical import flatten
 from vkstate.config.places import Problems, Where
 from vkstate.config.schema.attributes import KeyAttributes, Lifecycle
 from vkstate.config.sentences import validated

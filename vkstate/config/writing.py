@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar
 
-from vkstate.attributes import Json, same
+from vkstate.attributes import Json
+from vkstate.canonical import same
 from vkstate.config.content import Content, Cut, as_literal, means, read_content, split_mark, with_cuts
 from vkstate.config.layout import USUAL_STEP, Form, Layout, Section, layout_of
 from vkstate.config.notation import WIDTH, entry, item, literal, written

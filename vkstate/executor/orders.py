@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from vkstate.attributes import EXPIRY_PATHS, UNSET, Json, Sealed, Sensitive, Value, reveal, same
+from vkstate.attributes import EXPIRY_PATHS, UNSET, Json, Sealed, Sensitive, Value
+from vkstate.canonical import reveal, same
 from vkstate.differences import (
     ALIAS_PATH,
     PROTECTION_PATH,
@@ -15,7 +16,6 @@ from vkstate.differences import (
     applied_form,
     declared_expiry,
     is_protected,
-    live_value,
 )
 from vkstate.executor.ports import ClosingLine, CreateOrder, Sought, UpdateOrder
 from vkstate.expiry import Expiry, Never, Until, end_of, expiry_of
@@ -35,6 +35,7 @@ from vkstate.keys import (
 from vkstate.plan import AttributeDiff, Cause, Change
 from vkstate.planner import UNSETTLED_FOR
 from vkstate.schedule import blocked_until
+from vkstate.shown import live_value
 
 
 def create_order(lineage: str, desired: DesiredKey, key_id: str, value: KeyValue | None) -> CreateOrder:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from vkstate.attributes import ATTRIBUTES, STAMP_KEY, Attribute, Home, Json, permission
+from vkstate.attributes import ATTRIBUTES, STAMP_KEY, Attribute, Home, Json
+from vkstate.canonical import permission
 from vkstate.executor.ports import CreateOrder, UpdateOrder
 from vkstate.expiry import Expiry, Lasting, Never, Until
 from vkstate.keys import LiveKey

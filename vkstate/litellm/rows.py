@@ -5,17 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, cast
 
-from vkstate.attributes import (
-    ALL_MODELS,
-    ALL_TEAM_MODELS,
-    ATTRIBUTES,
-    STAMP_KEY,
-    Home,
-    Json,
-    Kind,
-    canonical,
-    flatten,
-)
+from vkstate.attributes import ALL_MODELS, ALL_TEAM_MODELS, ATTRIBUTES, STAMP_KEY, Home, Json, Kind
+from vkstate.canonical import canonical, flatten
 from vkstate.keys import LiveKey, Member, Stamp, Token
 from vkstate.litellm.wire import Row
 

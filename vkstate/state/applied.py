@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from vkstate.attributes import ATTRIBUTES, EXPIRY_PATHS, Json, Kind, Sealed, Sensitive, Value, nest
+from vkstate.attributes import ATTRIBUTES, EXPIRY_PATHS, Json, Kind, Sealed, Sensitive, Value
+from vkstate.canonical import nest
 
 _KNOWN: Final = ATTRIBUTES.keys() | EXPIRY_PATHS
 _OPEN: Final = frozenset(name for name, attribute in ATTRIBUTES.items() if attribute.kind is Kind.OPEN)
