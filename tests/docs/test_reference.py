@@ -17,7 +17,7 @@ from tests.docs.reference import TABLES, commands, part, parts_in, refreshed
 from vkstate.config.schema.base import fields_of
 from vkstate.config.schema.document import Document
 from vkstate.errors import ExitCode
-from vkstate.state.parsing import _KeyForm, _StateForm
+from vkstate.state.form import KeyForm, StateForm
 
 DOCS: Final = ROOT / "docs"
 _ROW: Final = re.compile(r"^\| (.+?) \|", re.MULTILINE)
@@ -90,7 +90,7 @@ def test_exit_codes_are_told_as_they_are(page: str) -> None:
 
 def test_every_field_of_the_state_is_told() -> None:
     told = in_first_column((DOCS / "state.md").read_text(encoding="utf-8"))
-    assert {*_StateForm.model_fields, *_KeyForm.model_fields} - told == set()
+    assert {*StateForm.model_fields, *KeyForm.model_fields} - told == set()
 
 
 def _names(value: object) -> Iterator[str]:

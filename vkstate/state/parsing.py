@@ -5,18 +5,16 @@ from __future__ import annotations
 import gc
 import json
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
-from typing import Annotated, ClassVar, Final, NoReturn
+from typing import ClassVar, Final, NoReturn
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, PlainValidator, ValidationError
+from pydantic import ValidationError
 
-from vkstate.attributes import EXPIRY_PATHS, Json, Value
+from vkstate.attributes import Json
 from vkstate.errors import VkstateError
-from vkstate.expiry import expiry_of, parse_instant
-from vkstate.keys import Alias, Member, Origin, RecordedKey, Retired, Status, Token
-from vkstate.state.applied import UnknownAttribute, flat_form
+from vkstate.keys import Alias, RecordedKey
+from vkstate.state.form import Impossible, KeyForm, StateForm, recorded
 from vkstate.state.model import FORMAT, State
 from vkstate.state.strict_json import Flaw, NotStrictJson, conflict_line, load_strictly
 
@@ -94,17 +92,17 @@ def parse(text: str, *, place: str) -> State:
         faults: list[str] = []
         keys: dict[Alias, RecordedKey] = {}
         try:
-            form = _StateForm.model_validate(document)
+            form = StateForm.model_validate(document)
         except ValidationError as error:
             faults = _described(error)
         else:
             # Key by key, so that what was validated is gone again before the next: a quarter faster than all at once.
             for alias, written in form.keys.items():
                 try:
-                    keys[Alias(alias)] = _recorded(Alias(alias), _KeyForm.model_validate(written))
+                    keys[Alias(alias)] = recorded(Alias(alias), KeyForm.model_validate(written))
                 except ValidationError as error:
                     faults += _described(error, "keys", alias)
-                except _Impossible as error:
+                except Impossible as error:
                     faults.append(f"keys.{alias}{error}")
     if not faults:
         return State(form.lineage, form.serial, form.proxy, keys)
@@ -197,107 +195,3 @@ def _described(error: ValidationError, *before: str) -> list[str]:
 def _plain(message: str) -> str:
     text = message.removeprefix("Value error, ")
     return text[:1].lower() + text[1:]
-
-
-class _Impossible(ValueError):
-    """A shape of a key that the types alone do not exclude; the text goes on where ``keys.ALIAS`` ends."""
-
-
-def _instant(value: object) -> datetime:
-    if not isinstance(value, str):
-        raise ValueError("an instant is a text such as 2026-12-01T17:00:00Z")  # noqa: TRY004 - pydantic asks for it
-    return parse_instant(value)
-
-
-_Instant = Annotated[datetime, PlainValidator(_instant)]
-
-
-class _Form(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", hide_input_in_errors=True)
-
-
-class _RetiredForm(_Form):
-    """Whose place a key has left, as it is written."""
-
-    successor: Annotated[str, Field(min_length=1)]
-    delete_after: _Instant | None = None
-
-
-class _KeyForm(_Form):
-    """One key, as it is written."""
-
-    status: Annotated[Status, Field(strict=False)]
-    id: Annotated[str, Field(min_length=1)]
-    token: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
-    origin: Annotated[Origin, Field(strict=False)]
-    applied: dict[str, JsonValue]
-    workshop: str | None = None
-    user: str | None = None
-    user_number: int | None = None
-    created_at: _Instant | None = None
-    expires_at: _Instant | None = None
-    prevent_destroy: bool = False
-    pending_since: _Instant | None = None
-    awaits_start: bool = False
-    server_defaults: dict[str, JsonValue] = Field(default_factory=dict)
-    retired: _RetiredForm | None = None
-
-
-class _StateForm(_Form):
-    """The whole file."""
-
-    format: int
-    lineage: Annotated[str, Field(min_length=1)]
-    serial: Annotated[int, Field(ge=0)]
-    proxy: Annotated[str, Field(min_length=1)] | None = None
-    keys: dict[str, object]
-
-
-def _recorded(alias: Alias, form: _KeyForm) -> RecordedKey:
-    if form.status is not Status.PENDING and form.token is None:
-        raise _Impossible(f".token: the field is missing, although the key is {form.status}")
-    try:
-        applied = flat_form(form.applied)
-    except UnknownAttribute as error:
-        raise _Impossible(f".applied.{error}: this vkstate does not know the attribute") from None
-    _check_expiry(applied)
-    return RecordedKey(
-        alias=alias,
-        status=form.status,
-        id=form.id,
-        token=None if form.token is None else Token(form.token),
-        origin=form.origin,
-        applied=applied,
-        member=_member(form),
-        created_at=form.created_at,
-        expires_at=form.expires_at,
-        prevent_destroy=form.prevent_destroy,
-        pending_since=form.pending_since,
-        awaits_start=form.awaits_start,
-        server_defaults=form.server_defaults,
-        retired=_retired(alias, form.retired),
-    )
-
-
-def _check_expiry(applied: Mapping[str, Value]) -> None:
-    for path in EXPIRY_PATHS & applied.keys():
-        try:
-            expiry_of({path: applied[path]})
-        except ValueError:
-            raise _Impossible(f".applied.{path}: this says no time") from None
-
-
-def _member(form: _KeyForm) -> Member | None:
-    if form.workshop is not None and form.user is not None:
-        return Member(form.workshop, form.user, form.user_number)
-    if form.workshop is not None or form.user is not None or form.user_number is not None:
-        raise _Impossible(": workshop and user belong together")
-    return None
-
-
-def _retired(alias: Alias, form: _RetiredForm | None) -> Retired | None:
-    if form is None:
-        return None
-    if form.successor == alias:
-        raise _Impossible(".retired.successor: no key takes its own place")
-    return Retired(Alias(form.successor), form.delete_after)
