@@ -321,11 +321,12 @@ ENDED = NOW - timedelta(hours=1)
     ("have", "rows"),
     [
         ([HAVE], [THERE]),
+        ([HAVE], []),
         ([gone("a")], []),
         ([gone("a")], [THERE]),
         ([pending("a")], [THERE]),
     ],
-    ids=["there", "left missing", "back", "created, not confirmed"],
+    ids=["there", "left missing from now on", "left missing", "back", "created, not confirmed"],
 )
 def test_a_retired_key_goes_when_its_place_is_taken_and_its_time_is_over(
     have: Sequence[RecordedKey], rows: Sequence[LiveKey]

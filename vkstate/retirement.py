@@ -136,11 +136,14 @@ def _is_over(retired: Retired, now: datetime) -> bool:
 
 
 def _is_taken_by(taking: Change | None) -> bool:
-    """Whether a plan takes a key that is there into the state, in the place of one that is not.
+    """Whether a plan takes a key that is there into the state, in the place of one that is not, or lets it stay away.
 
     Of a create that was interrupted the record tells: its key may have lost a race.
     """
-    return taking is not None and taking.action is Action.ADOPT and taking.reason is not Reason.INTERRUPTED
+    if taking is None:
+        return False
+    adopts = taking.action is Action.ADOPT and taking.reason is not Reason.INTERRUPTED
+    return adopts or taking.reason is Reason.LEFT_MISSING
 
 
 def _goes_with(have: RecordedKey, taking: Change | None) -> bool:

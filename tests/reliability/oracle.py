@@ -318,7 +318,9 @@ class Oracle:
             taken = owner["status"] == "gone" if row is None else owner["status"] == "ready" or alone
         fate = self.decide(after) if after in self.wants and after in self.aliases else None
         found = owner is not None and self.world.live(owner) is not None
-        taken = taken or self._is_outlived(mine, after) or (fate is not None and fate.action == "adopt" and not found)
+        stays_away = fate is not None and fate.action == "forget" and fate.becomes is not None
+        adopted = fate is not None and fate.action == "adopt" and not found
+        taken = taken or self._is_outlived(mine, after) or adopted or stays_away
         taken = taken and not (fate and fate.action == "replace" and fate.row and fate.row["token"] == mine["token"])
         limit = _limit(record)
         if taken and (limit is None or limit <= self.now):
