@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 import responses
 
-from bench import apply_floor, client_time, parallelism, peers, plan_requests, scale, start
+from bench import apply_floor, client_time, parallelism, peers, plan_phases, plan_requests, scale, start
 from bench.bare import session_for
 from bench.live import LiveProxy, counted_requests, delete_bodies, in_batches, new_prefix, read_bodies
 from bench.measure import Measured, Series
@@ -30,7 +30,7 @@ def master_key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     "parser",
-    [one.parser for one in (apply_floor, client_time, parallelism, peers, plan_requests, scale, start)],
+    [one.parser for one in (apply_floor, client_time, parallelism, peers, plan_phases, plan_requests, scale, start)],
 )
 def test_each_benchmark_explains_itself(
     parser: Callable[[], ArgumentParser], capsys: pytest.CaptureFixture[str]
@@ -46,6 +46,14 @@ def test_a_proxy_is_asked_for_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(SystemExit) as ended:
         LiveProxy.from_environment()
     assert ended.value.code == ("error: this benchmark needs a proxy: set VKSTATE_LIVE_URL and VKSTATE_LIVE_MASTER_KEY")
+
+
+def test_the_steps_of_a_plan_are_all_of_it() -> None:
+    with project(workshop_config("sandbox://", "w", 3, "gpt-4")) as made:
+        made.run_here("apply", "--auto-approve")
+        whole, steps = plan_phases.timed_plan(made)
+    assert sum(steps.values()) == pytest.approx(whole)
+    assert {name for name, seconds in steps.items() if not seconds} == {"git"}, "nobody commits the keys of the sandbox"
 
 
 def test_batches_lose_nothing() -> None:
