@@ -20,7 +20,7 @@ def test_every_scene_is_planned_and_nothing_is_left(
     monkeypatch.delenv(DATABASE_VARIABLE, raising=False)
     assert main(["--keys", "2", "--foreign", "0", "1", "--many", "3", "--rounds", "1"]) == 0
     shown = capsys.readouterr().out.splitlines()
-    read = "GET /key/list 1"
+    read = "GET /key/list 1, POST /v2/key/info 1"
     new = "GET /key/list 1, GET /user/list 1, GET /v1/models 2"
     assert shown[7:12] == [
         f"2 keys, no change beside 0: {read}",
@@ -30,11 +30,11 @@ def test_every_scene_is_planned_and_nothing_is_left(
         f"3 keys, no change beside 0: {read}",
     ]
     assert shown[13:] == [
-        "met     requests, 2 keys beside 0: 1 (at most 12)",
+        "met     requests, 2 keys beside 0: 2 (at most 12)",
         "met     requests, 2 keys, all new, beside 2: 4 (at most 10)",
-        "met     requests, 2 keys beside 1: 1 (at most 12)",
+        "met     requests, 2 keys beside 1: 2 (at most 12)",
         "met     requests, 2 keys, all new, beside 3: 4 (at most 10)",
-        "met     requests, 3 keys beside 0: 1 (at most 15)",
+        "met     requests, 3 keys beside 0: 2 (at most 15)",
     ]
     assert LiveProxy(front.url, DEFAULT_MASTER_KEY).total_keys() == 0
 

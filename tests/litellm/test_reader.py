@@ -77,9 +77,11 @@ class TestSmallProxy:
     ) -> None:
         fake.tokens_in_v2, fake.substring, fake.budgets_in_list = tokens_in_v2, substring, budgets_in_list
         fake.add(_own("a"), row("b", alias="gone"))
-        live = read_live(proxy, _known(["a", "gone"]), [])
-        assert {key.token for key in live.keys} == {token_of("a"), token_of("b")}
-        assert fake.asked == {"list": 1, "info": 1}
+        for new, lists in (([], 2), (["new"], 1)):  # by token: whoever bears the alias is looked for afterwards
+            live = read_live(proxy, _known(["a", "gone"]), _aliases(new))
+            assert {key.token for key in live.keys} == {token_of("a"), token_of("b")}
+            assert fake.asked == {"list": lists, "info": 1}
+            fake.asked.clear()
 
     def test_our_keys_read_alike_however_many_keys_others_have(
         self, tokens_in_v2: bool, substring: bool, budgets_in_list: bool, proxy: LiteLLMProxy, fake: FakeLiteLLM
@@ -136,7 +138,7 @@ class TestLargeProxy:
         assert live == Live((), 0)
         assert fake.asked == {"list": 1, "info": 1}
 
-    @pytest.mark.parametrize(("foreign", "permitting", "lists"), [(300, 3, 1 + 3), (300, 15, 1 + 4), (900, 15, 1 + 15)])
+    @pytest.mark.parametrize(("foreign", "permitting", "lists"), [(300, 3, 1 + 3), (300, 15, 1 + 5), (900, 15, 1 + 15)])
     def test_what_object_permissions_hold_is_listed_one_by_one_or_whole(
         self, tokens_in_v2: bool, substring: bool, budgets_in_list: bool, foreign: int, permitting: int, lists: int,
         proxy: LiteLLMProxy, fake: FakeLiteLLM,

@@ -1,10 +1,10 @@
 """Reads the live keys that a plan needs, in the cheapest correct way: the cost follows what we own, never how many keys
 the proxy holds.
 
-- One page of the newest keys comes first: it counts all keys, and proves the url and the master key. Where all keys are
-  on it, it answers nearly everything. Of more keys than a page holds, it could not: then the keys are only counted,
-  while ours are being read.
-- Our keys are read by token, 500 a request. Nothing counts as missing before it was asked for by token.
+- Our keys are read by token, 500 a request, and meanwhile all keys of the proxy are counted.
+- Where there are new aliases, one page of the newest keys comes first, unless we have more keys than it holds: it
+  counts as well, and where all keys are on it, it answers nearly everything.
+- Nothing counts as missing before it was asked for by token.
 - Only a listing shows what an object permission holds: of the keys that have one, it is looked up as well.
 - Keys under an alias are sought by prefix (where the server can), by alias one by one, or in a full listing, whichever
   costs least. A full listing counts only when it is complete.
@@ -98,7 +98,8 @@ class _Reading:
     rows: dict[Token, LiveKey] = field(default_factory=dict)
 
     def read(self, known: Collection[Sought], new_aliases: Collection[Alias]) -> Live:
-        first, found = self._at_once(known) if len(known) > PAGE else self._by_turns(known)
+        by_token = known and (not new_aliases or len(known) > PAGE)
+        first, found = self._at_once(known) if by_token else self._by_turns(known)
         ours = self._ours(known, found, first)
         self.rows |= ours
         if not first.whole:
@@ -121,7 +122,7 @@ class _Reading:
         return first, self.proxy.look_up(asked) if asked else _NONE
 
     def _at_once(self, known: Collection[Sought]) -> tuple[Page, Found]:
-        """How many keys there are, and ours, which no page could hold."""
+        """How many keys there are, on a page that shows none, and ours."""
         counts: list[Page] = []
         found = self.proxy.look_up(known, beside=lambda: counts.append(read_count(self.proxy.connection)))
         return counts[0], found
