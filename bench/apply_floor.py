@@ -1,7 +1,9 @@
 """Apply, plan and destroy of new keys against a bare ``requests`` loop that makes the same calls with the same threads.
 
-The floor of a plan without changes is the cheapest read there is: by token, 500 a request. It is over so soon that each
-trial takes the median of several.
+The floor of an apply are its creates alone. That of a plan without changes is the cheapest read there is: by token, 500
+a request; it is over so soon that each trial takes the median of several. That of a destroy reads the keys for the plan
+and again for what they have spent, deletes them 100 a request, as many at a time as vkstate, and reads that they are
+gone.
 """
 
 from __future__ import annotations
@@ -15,10 +17,11 @@ from datetime import UTC, datetime
 from typing import Final
 from unittest.mock import patch
 
-from bench.live import Body, LiveProxy, counted_requests, delete_bodies, new_prefix, read_bodies
+from bench.live import Body, LiveProxy, Stage, counted_requests, delete_bodies, new_prefix, read_bodies
 from bench.measure import Phases, Stopwatch, Verdicts, alternate, seconds_of, table
 from bench.projects import Project, project, workshop_config
 from vkstate.executor.orders import create_order
+from vkstate.executor.pool import BULK_AT_A_TIME
 from vkstate.keys import Alias, DesiredKey, KeyValue, RecordedKey, Token, mint_id, mint_value
 from vkstate.litellm.convert import generate_body
 from vkstate.state.journal import FileJournal
@@ -95,19 +98,21 @@ class Contest:
         return workshop_config(self.proxy.url, new_prefix(), self.keys, self.model, self.threads)
 
     def bare(self) -> Phases:
-        return self._bare(self.proxy.post_all)
+        return self._bare(self.proxy.post)
 
     def bare_process(self) -> Phases:
-        return self._bare(self.proxy.post_all_in_process)
+        return self._bare(self.proxy.post_in_process)
 
-    def _bare(self, post: Callable[[str, Sequence[Body], int], None]) -> Phases:
+    def _bare(self, post: Callable[..., None]) -> Phases:
         with project(self._config()) as made:
             bodies, tokens = create_bodies(made.config().keys)
-        deletes, reads = delete_bodies(tokens), read_bodies(tokens)
+        creates = Stage("/key/generate", bodies, self.threads)
+        reads = Stage("/v2/key/info", read_bodies(tokens), self.threads)
+        deletes = Stage("/key/delete", delete_bodies(tokens), BULK_AT_A_TIME)
         try:
-            apply = seconds_of(lambda: post("/key/generate", bodies, self.threads))
-            plan = _median(lambda: post("/v2/key/info", reads, self.threads))
-            destroy = seconds_of(lambda: post("/key/delete", deletes, self.threads))
+            apply = seconds_of(lambda: post(creates))
+            plan = _median(lambda: post(reads))
+            destroy = seconds_of(lambda: post(reads, reads, deletes, reads))
         except BaseException:
             self.proxy.clear(tokens)
             raise

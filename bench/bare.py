@@ -1,7 +1,7 @@
 """The bare loop: bodies posted by so many threads with a ``requests`` session each. Also a process of its own.
 
-As a process (``python -m bench.bare``) it reads ``{"url", "key", "path", "bodies", "threads"}`` from stdin, and imports
-nothing that a script written for the afternoon would not import either.
+As a process (``python -m bench.bare``) it reads ``{"url", "key", "stages": [{"path", "bodies", "threads"}]}`` from
+stdin, and imports nothing that a script written for the afternoon would not import either.
 """
 
 from __future__ import annotations
@@ -65,7 +65,8 @@ def post_all(url: str, master_key: str, bodies: Iterable[Body], threads: int) ->
 
 def main() -> None:
     asked = json.load(sys.stdin)
-    post_all(f"{asked['url']}{asked['path']}", asked["key"], asked["bodies"], asked["threads"])
+    for stage in asked["stages"]:
+        post_all(f"{asked['url']}{stage['path']}", asked["key"], stage["bodies"], stage["threads"])
 
 
 if __name__ == "__main__":

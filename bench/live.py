@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Final, TypeAlias, TypeVar
 from unittest.mock import patch
 
@@ -42,6 +42,15 @@ def new_prefix() -> str:
 def in_batches(items: Sequence[_Item], size: int) -> list[Sequence[_Item]]:
     """The items, so many at a time."""
     return [items[start : start + size] for start in range(0, len(items), size)]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Requests that are sent together, so many at a time."""
+
+    path: str
+    bodies: Sequence[Body]
+    threads: int
 
 
 @dataclass(frozen=True)
@@ -105,12 +114,17 @@ class LiveProxy:
         """The bare loop in this process: see :func:`bench.bare.post_all`."""
         post_all(f"{self.url}{path}", self.master_key, bodies, threads)
 
-    def post_all_in_process(self, path: str, bodies: Sequence[Body], threads: int) -> None:
-        """The bare loop as a process of its own.
+    def post(self, *stages: Stage) -> None:
+        """Bare loops in this process, one after the other."""
+        for stage in stages:
+            self.post_all(stage.path, stage.bodies, stage.threads)
+
+    def post_in_process(self, *stages: Stage) -> None:
+        """Bare loops, one after the other, in one process of their own.
 
         :raises subprocess.CalledProcessError: the proxy refused one.
         """
-        asked = {"url": self.url, "key": self.master_key, "path": path, "bodies": bodies, "threads": threads}
+        asked = {"url": self.url, "key": self.master_key, "stages": [asdict(stage) for stage in stages]}
         subprocess.run([sys.executable, "-m", "bench.bare"], input=json.dumps(asked), text=True, check=True)
 
     def clear(self, tokens: Sequence[Token]) -> None:
