@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.end_to_end.terminal import terminal
 from tests.front import Doing, Front, Pass, Say, Seen, rows_of
 from tests.workspace import Workspace
 
@@ -117,17 +118,19 @@ def test_replaced_keys_are_told_by_the_alias_that_people_know(project: Workspace
 
 def test_the_spend_is_that_of_the_moment_before_the_delete(project: Workspace, front: Front) -> None:
     """Between the plan and the consent people go on calling."""
-    token = project.tokens["bot"]
-
-    def goes_on(seen: Seen) -> Doing:
-        if seen.path == "/key/update":  # asked last before the plan is shown
-            front.sandbox.update(token, spend=9)
-        return Pass()
-
-    front.rule = goes_on
-    project.ok("destroy", "--auto-approve")
+    with terminal(project, "destroy") as screen:
+        screen.expect("Only the word yes is taken as consent: ")
+        front.sandbox.update(project.tokens["bot"], spend=9)
+        screen.type(b"yes\n")
+        assert screen.wait() == 0
     [report] = project.reports
     assert {line["alias"]: line["spend"] for line in report["keys"]}["bot"] == 9
+
+
+def test_a_plan_that_waits_for_no_consent_is_read_once(project: Workspace, front: Front) -> None:
+    before = len(front.seen)
+    project.ok("destroy", "--auto-approve")
+    assert [seen.path for seen in front.seen[before:]].count("/v2/key/info") == 2, "for the plan, and after the deletes"
 
 
 @pytest.mark.parametrize("command", [("destroy",), ("apply", "--replace", "bot"), ("apply",)], ids=" ".join)

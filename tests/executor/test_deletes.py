@@ -87,11 +87,22 @@ def test_what_is_reported_is_what_was_spent_by_then() -> None:
     assert outcome.closed == here.journal.reports[0]
 
 
+def test_what_a_plan_saw_that_waited_for_nobody_is_not_read_again() -> None:
+    here = World().has([recorded("a")], [live("a", spend=1.25)])
+    outcome = here.apply(just_planned=True)
+    assert here.fuse.calls[:3] == ["journal.report", "proxy.delete", "proxy.find"]
+    assert [[line.spend for line in lines] for lines in here.journal.reports] == [[1.25]]
+    assert outcome.closed == here.journal.reports[0]
+
+
 def test_where_no_report_is_kept_nothing_is_read_for_it() -> None:
     here = world()
     here.journal.keeps_reports = False
     assert (said(here.apply()), here.journal.reports) == ({"a": "applied"}, [])
     assert here.fuse.calls[0] == "proxy.delete"
+    here = world()
+    here.journal.keeps_reports = False
+    assert (said(here.apply(just_planned=True)), here.journal.reports) == ({"a": "applied"}, [])
 
 
 def test_where_the_spend_cannot_be_read_again_the_plan_counts() -> None:

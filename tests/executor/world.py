@@ -111,7 +111,14 @@ class World:
         recorded = self.journal.recorded
         return refresh(recorded, self.proxy.read(self.wanted.keys(), recorded.keys), self.wanted)
 
-    def apply(self, *, parallelism: int = 1, observer: Observer | None = None, current: Plan | None = None) -> Outcome:
+    def apply(
+        self,
+        *,
+        parallelism: int = 1,
+        observer: Observer | None = None,
+        current: Plan | None = None,
+        just_planned: bool = False,
+    ) -> Outcome:
         """Plan and execute; the plan must be without problems."""
         chosen = current or self.plan()
         assert chosen.problems == ()
@@ -121,6 +128,7 @@ class World:
             proxy=self.proxy,
             journal=self.journal,
             parallelism=parallelism,
+            just_planned=just_planned,
             observer=observer,
             stop=self.stop,
             minting=Minting(self._value, self._id),

@@ -73,6 +73,11 @@ class Run:
     expected: Expected | None = None
     dry: bool = False
 
+    @property
+    def asks_nobody(self) -> bool:
+        """Whether the plan is carried out as soon as it is made."""
+        return self.auto_approve or self.expected is not None
+
 
 def carry_out(
     project: Project,
@@ -168,7 +173,7 @@ def _check_writable(path: Path) -> None:
 
 
 def _consent(run: Run, plan: Plan, question: Callable[[Plan], str]) -> None:
-    if run.auto_approve or run.expected:
+    if run.asks_nobody:
         return
     if run.as_json:
         raise NoTerminal("With --json nothing is asked.", hint="look at vkstate plan first, then add --auto-approve")
@@ -198,6 +203,7 @@ def _execute(project: Project, run: Run, result: Planned) -> int:
                 proxy=result.proxy,
                 journal=journal,
                 parallelism=run.parallelism or project.config.proxy.parallelism,
+                just_planned=run.asks_nobody,
                 observer=shown,
                 stop=stop,
             )

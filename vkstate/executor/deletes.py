@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Final, Protocol
 
 from vkstate.errors import VkstateError
@@ -89,20 +90,28 @@ class Deletes:
         return tuple(self._lines[token] for token in self._gone if token in self._lines)
 
     def read_spend(self, changes: Sequence[Change]) -> Mapping[Token, ClosingLine]:
-        """The final spend of every key that is about to go, where the journal keeps it. Keeps nothing itself, so that a
-        worker may call it.
-
-        It is read now, since the plan may have waited long for its consent; where it cannot be, the plan's counts.
+        """The final spend of every key that is about to go, where the journal keeps it, as the proxy counts it now;
+        where it cannot be read, as the plan saw it. Keeps nothing itself, so that a worker may call it.
         """
-        planned = {change.live.token: (change, change.live) for change in changes if change.live}
-        if not planned or not self._journal.keeps_reports:
-            return {}
         now: Mapping[Token, LiveKey] = {}
-        with suppress(VkstateError):
-            now = self._proxy.find([_sought(change) for change, _ in planned.values()])
+        if changes and self._journal.keeps_reports:
+            with suppress(VkstateError):
+                now = self._proxy.find([_sought(change) for change in changes if change.live])
+        return self.planned_spend(changes, now)
+
+    def planned_spend(
+        self, changes: Sequence[Change], now: Mapping[Token, LiveKey] = MappingProxyType({})
+    ) -> Mapping[Token, ClosingLine]:
+        """As :meth:`read_spend`, of a plan that was made a moment ago: its counts are those of now.
+
+        :param now: the keys of which there are newer counts.
+        """
+        if not self._journal.keeps_reports:
+            return {}
         return {
-            token: closing_line(change.alias, _with_spend_of(now.get(token, live), live), change.recorded)
-            for token, (change, live) in planned.items()
+            live.token: closing_line(change.alias, _with_spend_of(now.get(live.token, live), live), change.recorded)
+            for change in changes
+            if (live := change.live)
         }
 
     def report(self, lines: Mapping[Token, ClosingLine]) -> None:

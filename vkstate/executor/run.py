@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -24,11 +24,11 @@ from vkstate.executor.ledger import Ledger
 from vkstate.executor.orders import adopted_record, is_parked, promised_record, release_order, update_order
 from vkstate.executor.outcome import Observer, Outcome, Silent
 from vkstate.executor.pool import Effect, Pool, Task
-from vkstate.executor.ports import PARALLELISM, AnswerLost, Journal, Proxy, Refused, UpdateOrder
+from vkstate.executor.ports import PARALLELISM, AnswerLost, ClosingLine, Journal, Proxy, Refused, UpdateOrder
 from vkstate.executor.readback import Readback
 from vkstate.executor.replacements import Replacements
 from vkstate.executor.stop import Stop
-from vkstate.keys import Alias, KeyValue, LiveKey, Recorded, RecordedKey, mint_id, mint_value
+from vkstate.keys import Alias, KeyValue, LiveKey, Recorded, RecordedKey, Token, mint_id, mint_value
 from vkstate.plan import Action, Cause, Change, Plan
 
 
@@ -47,6 +47,7 @@ def execute(
     proxy: Proxy,
     journal: Journal,
     parallelism: int = PARALLELISM,
+    just_planned: bool = False,
     observer: Observer | None = None,
     stop: Stop | None = None,
     minting: Minting | None = None,
@@ -56,6 +57,8 @@ def execute(
     Returns what became of every change. One failing change does not stop the others; an error that is not about one key
     (unreachable, master key refused) stops the run from starting more.
 
+    :param just_planned: whether the plan was made a moment ago, and has not waited for anybody's consent: then what it
+        saw of the keys' spend is not read again.
     :raises VkstateError: nothing was sent, because the pending state or the report could not be written; or
         ``StateNotSaved`` at the end.
     :raises KeyboardInterrupt: a second interrupt; the state is saved.
@@ -66,6 +69,7 @@ def execute(
         proxy=proxy,
         journal=journal,
         parallelism=parallelism,
+        just_planned=just_planned,
         observer=observer or Silent(),
         stop=stop or Stop(),
         minting=minting or Minting(),
@@ -79,6 +83,7 @@ class _Run:
     proxy: Proxy
     journal: Journal
     parallelism: int
+    just_planned: bool
     observer: Observer
     stop: Stop
     minting: Minting
@@ -113,7 +118,7 @@ class _Run:
             with self.proxy.left_when(lambda _: self.stop.requested or self.ledger.trouble is not None):
                 self._record_only(changes)
                 gone = [change for change in self.plan.of(Action.DELETE, Action.REPLACE) if not change.retires]
-                self.deletes.report(self.deletes.read_spend(gone))
+                self.deletes.report(self._final_spend(gone))
                 self.creates.prepare(self.plan.of(Action.CREATE, Action.REPLACE))
                 self._send()
         finally:
@@ -125,6 +130,9 @@ class _Run:
             remaining=self.deletes.remaining,
             closed=(*self.deletes.closed, *self.replacements.closed),
         )
+
+    def _final_spend(self, gone: Sequence[Change]) -> Mapping[Token, ClosingLine]:
+        return self.deletes.planned_spend(gone) if self.just_planned else self.deletes.read_spend(gone)
 
     def _send(self) -> None:
         pool = Pool(self.ledger, self.stop, self.parallelism)
