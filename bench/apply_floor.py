@@ -1,9 +1,9 @@
 """Apply, plan and destroy of new keys against a bare ``requests`` loop that makes the same calls with the same threads.
 
-The floor of an apply are its creates alone. That of a plan without changes is the cheapest read there is: by token, 500
-a request; it is over so soon that each trial takes the median of several. That of a destroy reads the keys for the plan
-and again for what they have spent, deletes them 100 a request, as many at a time as vkstate, and reads that they are
-gone.
+The floor of an apply creates the keys and lists them, 100 a page. That of a plan without changes is the cheapest read
+there is: by token, 500 a request; it is over so soon that each trial takes the median of several. That of a destroy
+reads the keys, deletes them 100 a request, as many at a time as vkstate, and reads that they are gone. LiteLLM takes
+one second or three to delete the same 500 keys: so each run is held against the time of its own requests as well.
 """
 
 from __future__ import annotations
@@ -11,13 +11,24 @@ from __future__ import annotations
 import argparse
 import statistics
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Final
 from unittest.mock import patch
 
-from bench.live import Body, LiveProxy, Stage, counted_requests, delete_bodies, new_prefix, read_bodies
+from bench.live import (
+    Body,
+    LiveProxy,
+    Stage,
+    delete_bodies,
+    list_queries,
+    new_prefix,
+    read_bodies,
+    seconds_under_way,
+    watched_requests,
+)
 from bench.measure import Phases, Stopwatch, Verdicts, alternate, seconds_of, table
 from bench.projects import Project, project, workshop_config
 from vkstate.executor.orders import create_order
@@ -93,26 +104,29 @@ class Contest:
         self.destroy_requests = 0
         self.saving: list[float] = []
         """The share of each apply that went into saving."""
+        self.beside_requests: defaultdict[str, list[float]] = defaultdict(list)
+        """How much longer each run took than its own requests, by phase."""
 
     def _config(self) -> str:
         return workshop_config(self.proxy.url, new_prefix(), self.keys, self.model, self.threads)
 
     def bare(self) -> Phases:
-        return self._bare(self.proxy.post)
+        return self._bare(self.proxy.send)
 
     def bare_process(self) -> Phases:
-        return self._bare(self.proxy.post_in_process)
+        return self._bare(self.proxy.send_in_process)
 
-    def _bare(self, post: Callable[..., None]) -> Phases:
+    def _bare(self, send: Callable[..., None]) -> Phases:
         with project(self._config()) as made:
             bodies, tokens = create_bodies(made.config().keys)
         creates = Stage("/key/generate", bodies, self.threads)
+        lists = Stage("/key/list", list_queries(self.keys), self.threads, "GET")
         reads = Stage("/v2/key/info", read_bodies(tokens), self.threads)
         deletes = Stage("/key/delete", delete_bodies(tokens), BULK_AT_A_TIME)
         try:
-            apply = seconds_of(lambda: post(creates))
-            plan = _median(lambda: post(reads))
-            destroy = seconds_of(lambda: post(reads, reads, deletes, reads))
+            apply = seconds_of(lambda: send(creates, lists))
+            plan = _median(lambda: send(reads))
+            destroy = seconds_of(lambda: send(reads, deletes, reads))
         except BaseException:
             self.proxy.clear(tokens)
             raise
@@ -127,16 +141,24 @@ class Contest:
     def _vkstate(self, way: Callable[[Project], Callable[..., str]]) -> Phases:
         with project(self._config()) as made:
             run = way(made)
+
+            def timed(phase: str, *command: str) -> float:
+                with watched_requests() as sent:
+                    seconds = seconds_of(lambda: run(*command))
+                if sent:  # a process of its own is not watched
+                    self.beside_requests[phase].append(seconds / seconds_under_way(sent))
+                if phase == DESTROY:
+                    self.destroy_requests = max(self.destroy_requests, len(sent))
+                return seconds
+
             try:
                 with timed_saves() as saves:
-                    apply = seconds_of(lambda: run("apply", "--auto-approve", "--accept-lost-values"))
+                    apply = timed(APPLY, "apply", "--auto-approve", "--accept-lost-values")
                 if saves.seconds:
                     self.saving.append(saves.seconds / apply)
                 _expect(made, self.keys)
-                plan = _median(lambda: run("plan", "--detailed-exitcode"))
-                with counted_requests() as sent:
-                    destroy = seconds_of(lambda: run("destroy", "--auto-approve"))
-                self.destroy_requests = max(self.destroy_requests, len(sent))
+                plan = statistics.median(timed(PLAN, "plan", "--detailed-exitcode") for _ in range(_PLANS))
+                destroy = timed(DESTROY, "destroy", "--auto-approve")
                 _expect(made, 0)
             except BaseException:
                 with suppress(Exception):  # what went wrong first is what is worth telling
@@ -186,6 +208,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for phase, limit in LIMITS.items():
         verdicts.add(f"{phase}, {HERE}", measured.ratio(HERE, BARE, phase), limit, " x")
         verdicts.add(f"{phase}, {PROCESS}", measured.ratio(PROCESS, BARE_PROCESS, phase), limit, " x")
+        verdicts.add(f"{phase}, to its own requests", statistics.median(contest.beside_requests[phase]), limit, " x")
     verdicts.add(f"requests of a destroy of {given.keys}", contest.destroy_requests, DESTROY_REQUESTS)
     verdicts.add("share of an apply that saves", statistics.median(contest.saving), SAVING)
     print(f"\n{verdicts.text()}")

@@ -1,7 +1,7 @@
-"""The bare loop: bodies posted by so many threads with a ``requests`` session each. Also a process of its own.
+"""The bare loop: requests sent by so many threads with a ``requests`` session each. Also a process of its own.
 
-As a process (``python -m bench.bare``) it reads ``{"url", "key", "stages": [{"path", "bodies", "threads"}]}`` from
-stdin, and imports nothing that a script written for the afternoon would not import either.
+As a process (``python -m bench.bare``) it reads ``{"url", "key", "stages": [{"path", "bodies", "threads", "method"}]}``
+from stdin, and imports nothing that a script written for the afternoon would not import either.
 """
 
 from __future__ import annotations
@@ -49,24 +49,28 @@ def with_sessions(
             session.close()
 
 
-def post_all(url: str, master_key: str, bodies: Iterable[Body], threads: int) -> None:
-    """Post each body once; the answers are decoded and dropped.
+def send_all(url: str, master_key: str, bodies: Iterable[Body], threads: int, method: str = "POST") -> None:
+    """Send each body once, with GET as the query; the answers are decoded and dropped.
 
     :raises requests.HTTPError: the proxy refused one.
     """
 
-    def post(session: requests.Session, body: Body) -> None:
-        answer = session.post(url, json=body, timeout=TIMEOUT)
+    def send(session: requests.Session, body: Body) -> None:
+        if method == "GET":
+            query = {name: str(value) for name, value in body.items()}
+            answer = session.get(url, params=query, timeout=TIMEOUT)
+        else:
+            answer = session.post(url, json=body, timeout=TIMEOUT)
         answer.raise_for_status()
         answer.json()
 
-    with_sessions(post, bodies, master_key, threads)
+    with_sessions(send, bodies, master_key, threads)
 
 
 def main() -> None:
     asked = json.load(sys.stdin)
     for stage in asked["stages"]:
-        post_all(f"{asked['url']}{stage['path']}", asked["key"], stage["bodies"], stage["threads"])
+        send_all(f"{asked['url']}{stage['path']}", asked["key"], stage["bodies"], stage["threads"], stage["method"])
 
 
 if __name__ == "__main__":

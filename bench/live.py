@@ -8,15 +8,17 @@ import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from math import inf
 from typing import Final, TypeAlias, TypeVar
 from unittest.mock import patch
 
 import requests
 
-from bench.bare import TIMEOUT, post_all, session_for
+from bench.bare import TIMEOUT, send_all, session_for
 from vkstate.attributes import Json
 from vkstate.keys import Token, mint_value
 
@@ -51,6 +53,8 @@ class Stage:
     path: str
     bodies: Sequence[Body]
     threads: int
+    method: str = "POST"
+    """With GET the bodies are queries."""
 
 
 @dataclass(frozen=True)
@@ -110,16 +114,12 @@ class LiveProxy:
                     return rows, int(document["total_count"])
                 page += 1
 
-    def post_all(self, path: str, bodies: Sequence[Body], threads: int) -> None:
-        """The bare loop in this process: see :func:`bench.bare.post_all`."""
-        post_all(f"{self.url}{path}", self.master_key, bodies, threads)
-
-    def post(self, *stages: Stage) -> None:
-        """Bare loops in this process, one after the other."""
+    def send(self, *stages: Stage) -> None:
+        """Bare loops in this process, one after the other: see :func:`bench.bare.send_all`."""
         for stage in stages:
-            self.post_all(stage.path, stage.bodies, stage.threads)
+            send_all(f"{self.url}{stage.path}", self.master_key, stage.bodies, stage.threads, stage.method)
 
-    def post_in_process(self, *stages: Stage) -> None:
+    def send_in_process(self, *stages: Stage) -> None:
         """Bare loops, one after the other, in one process of their own.
 
         :raises subprocess.CalledProcessError: the proxy refused one.
@@ -154,7 +154,7 @@ class LiveProxy:
             for number, value in enumerate(values, start=1)
         ]
         try:
-            self.post_all("/key/generate", bodies, threads)
+            self.send(Stage("/key/generate", bodies, threads))
             yield
         finally:
             self.clear([value.token for value in values])
@@ -168,6 +168,12 @@ def delete_bodies(tokens: Sequence[Token]) -> list[Body]:
 def read_bodies(tokens: Sequence[Token]) -> list[Body]:
     """The bodies of ``POST /v2/key/info`` for these keys."""
     return [{"keys": list[Json](batch)} for batch in in_batches(tokens, READ_BATCH)]
+
+
+def list_queries(count: int) -> list[Body]:
+    """The queries of ``GET /key/list`` for so many of the newest keys."""
+    pages = range(1, -(-count // LIST_PAGE) + 1)
+    return [{"page": page, "size": LIST_PAGE, "return_full_object": "true"} for page in pages]
 
 
 def _seed_statement(prefix: str, count: int) -> str:
@@ -187,15 +193,37 @@ def _sql(statement: str) -> None:
     subprocess.run([psql, os.environ[DATABASE_VARIABLE], "-qX", "-v", "ON_ERROR_STOP=1", "-c", statement], check=True)
 
 
+@dataclass(frozen=True)
+class Sent:
+    """A request that was sent: ``METHOD /path``, and when it began and ended (``time.perf_counter``)."""
+
+    what: str
+    began: float
+    ended: float
+
+
 @contextmanager
-def counted_requests() -> Iterator[list[str]]:
-    """Every request that goes out through ``requests`` in this process meanwhile, as ``METHOD /path``."""
-    seen: list[str] = []
+def watched_requests() -> Iterator[list[Sent]]:
+    """Every request that goes out through ``requests`` in this process meanwhile."""
+    seen: list[Sent] = []
     send: Callable[..., requests.Response] = requests.Session.send
 
-    def counting(session: requests.Session, request: requests.PreparedRequest, **options: object) -> requests.Response:
-        seen.append(f"{request.method} {request.path_url.partition('?')[0]}")
-        return send(session, request, **options)
+    def watching(session: requests.Session, request: requests.PreparedRequest, **options: object) -> requests.Response:
+        began = time.perf_counter()
+        try:
+            return send(session, request, **options)
+        finally:
+            what = f"{request.method} {request.path_url.partition('?')[0]}"
+            seen.append(Sent(what, began, time.perf_counter()))
 
-    with patch.object(requests.Session, "send", counting):
+    with patch.object(requests.Session, "send", watching):
         yield seen
+
+
+def seconds_under_way(sent: Iterable[Sent]) -> float:
+    """For how long at least one of these requests was under way."""
+    seconds, until = 0.0, -inf
+    for one in sorted(sent, key=lambda one: one.began):
+        seconds += max(0.0, one.ended - max(one.began, until))
+        until = max(until, one.ended)
+    return seconds

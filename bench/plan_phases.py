@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from unittest.mock import patch
 
-from bench.live import LiveProxy, new_prefix, read_bodies
+from bench.live import LiveProxy, Stage, new_prefix, read_bodies
 from bench.measure import aligned, duration, seconds_of
 from bench.projects import Project, project, workshop_config
 from vkstate.cli import planning, showing
@@ -105,13 +105,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with project(config) as made:
         made.run_here("apply", "--auto-approve", "--accept-lost-values")
         try:
-            reads = read_bodies(made.tokens())
+            reads = Stage("/v2/key/info", read_bodies(made.tokens()), given.threads)
             for _ in range(given.rounds):
                 whole, taken = timed_plan(made)
                 wholes.append(whole)
                 for name, seconds in taken.items():
                     steps[name].append(seconds)
-                bare.append(seconds_of(lambda: proxy.post_all("/v2/key/info", reads, given.threads)))
+                bare.append(seconds_of(lambda: proxy.send(reads)))
         finally:
             proxy.clear(made.tokens())
     floor = statistics.median(bare)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bench.bare import TIMEOUT
-from bench.live import DATABASE_VARIABLE, LiveProxy, counted_requests, new_prefix, read_bodies
+from bench.live import DATABASE_VARIABLE, LiveProxy, Stage, new_prefix, read_bodies, watched_requests
 from bench.measure import Verdicts, aligned, alternate, duration, seconds_of
 from bench.projects import Project, project, workshop_config
 
@@ -49,9 +49,9 @@ class Figure:
 
 def requests_of_plan(made: Project) -> Counter[str]:
     """The requests that a plan makes, by method and path."""
-    with counted_requests() as seen:
+    with watched_requests() as seen:
         made.run_here("plan")
-    return Counter(seen)
+    return Counter(one.what for one in seen)
 
 
 def summary(counts: Counter[str]) -> str:
@@ -84,7 +84,7 @@ def planned(proxy: LiveProxy, made: Project, what: str, rounds: int) -> Figure:
     sent = requests_of_plan(made)
     measured = alternate(
         {
-            _BARE: lambda: {_PLAN: seconds_of(lambda: proxy.post_all(_READ, bodies, _THREADS))},
+            _BARE: lambda: {_PLAN: seconds_of(lambda: proxy.send(Stage(_READ, bodies, _THREADS)))},
             _VKSTATE: lambda: {_PLAN: seconds_of(lambda: made.run_here("plan"))},
         },
         rounds,

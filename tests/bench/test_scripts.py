@@ -11,7 +11,17 @@ import responses
 
 from bench import apply_floor, client_time, parallelism, peers, plan_phases, plan_requests, scale, start
 from bench.bare import session_for
-from bench.live import LiveProxy, counted_requests, delete_bodies, in_batches, new_prefix, read_bodies
+from bench.live import (
+    LiveProxy,
+    Sent,
+    delete_bodies,
+    in_batches,
+    list_queries,
+    new_prefix,
+    read_bodies,
+    seconds_under_way,
+    watched_requests,
+)
 from bench.measure import Measured, Series
 from bench.projects import CommandFailed, project, workshop_config
 from vkstate.attributes import Json
@@ -61,6 +71,7 @@ def test_batches_lose_nothing() -> None:
     tokens = [Token(f"{number:064x}") for number in range(501)]
     assert [len(body["keys"]) for body in read_bodies(tokens)] == [500, 1]  # type: ignore[arg-type]  # a list of tokens
     assert delete_bodies(tokens[:100]) == [{"keys": tokens[:100]}]
+    assert [query["page"] for query in list_queries(201)] == [1, 2, 3]
 
 
 def test_prefixes_differ() -> None:
@@ -123,12 +134,19 @@ def test_vkstate_runs_in_this_process_and_its_failure_is_told() -> None:
 def test_requests_are_counted_by_method_and_path() -> None:
     responses.get(f"{URL}/key/list", json={})
     with session_for("sk-bench") as session:
-        with counted_requests() as seen:
+        with watched_requests() as seen:
             session.get(f"{URL}/key/list?page=1", timeout=1)
             session.get(f"{URL}/key/list?page=2", timeout=1)
         session.get(f"{URL}/key/list", timeout=1)
-    assert seen == ["GET /key/list", "GET /key/list"]
-    assert plan_requests.summary(Counter(seen)) == "GET /key/list 2"
+    assert [one.what for one in seen] == ["GET /key/list", "GET /key/list"]
+    assert plan_requests.summary(Counter(one.what for one in seen)) == "GET /key/list 2"
+    assert seen[0].began < seen[0].ended <= seen[1].began
+
+
+def test_requests_that_overlap_count_once() -> None:
+    spans = [(5.0, 6.0), (1.0, 3.0), (2.0, 2.5), (2.5, 4.0)]
+    assert seconds_under_way(Sent("GET /key/list", *span) for span in spans) == 4.0
+    assert seconds_under_way([]) == 0
 
 
 def test_heavy_packages_are_found_by_their_first_name() -> None:
