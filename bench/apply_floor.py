@@ -101,7 +101,8 @@ class Contest:
         self.keys = keys
         self.threads = threads
         self.model = proxy.served_model()
-        self.destroy_requests = 0
+        self.requests: defaultdict[str, int] = defaultdict(int)
+        """The most requests that a run has sent, by phase."""
         self.saving: list[float] = []
         """The share of each apply that went into saving."""
         self.beside_requests: defaultdict[str, list[float]] = defaultdict(list)
@@ -147,8 +148,7 @@ class Contest:
                     seconds = seconds_of(lambda: run(*command))
                 if sent:  # a process of its own is not watched
                     self.beside_requests[phase].append(seconds / seconds_under_way(sent))
-                if phase == DESTROY:
-                    self.destroy_requests = max(self.destroy_requests, len(sent))
+                self.requests[phase] = max(self.requests[phase], len(sent))
                 return seconds
 
             try:
@@ -209,7 +209,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         verdicts.add(f"{phase}, {HERE}", measured.ratio(HERE, BARE, phase), limit, " x")
         verdicts.add(f"{phase}, {PROCESS}", measured.ratio(PROCESS, BARE_PROCESS, phase), limit, " x")
         verdicts.add(f"{phase}, to its own requests", statistics.median(contest.beside_requests[phase]), limit, " x")
-    verdicts.add(f"requests of a destroy of {given.keys}", contest.destroy_requests, DESTROY_REQUESTS)
+    verdicts.add(f"requests of a destroy of {given.keys}", contest.requests[DESTROY], DESTROY_REQUESTS)
     verdicts.add("share of an apply that saves", statistics.median(contest.saving), SAVING)
     print(f"\n{verdicts.text()}")
     return verdicts.exit_code

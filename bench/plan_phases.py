@@ -16,9 +16,10 @@ from dataclasses import dataclass, field
 from typing import Final
 from unittest.mock import patch
 
-from bench.live import LiveProxy, Stage, new_prefix, read_bodies
+from bench.live import LiveProxy, Stage, read_bodies
 from bench.measure import aligned, duration, seconds_of
-from bench.projects import Project, project, workshop_config
+from bench.plan_requests import applied
+from bench.projects import Project
 from vkstate.cli import planning, showing
 from vkstate.config import loader
 from vkstate.litellm.transport import Transport
@@ -98,22 +99,17 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     given = parser().parse_args(arguments)
     proxy = LiveProxy.from_environment()
-    config = workshop_config(proxy.url, new_prefix(), given.keys, proxy.served_model(), given.threads)
     bare: list[float] = []
     wholes: list[float] = []
     steps: defaultdict[str, list[float]] = defaultdict(list)
-    with project(config) as made:
-        made.run_here("apply", "--auto-approve", "--accept-lost-values")
-        try:
-            reads = Stage("/v2/key/info", read_bodies(made.tokens()), given.threads)
-            for _ in range(given.rounds):
-                whole, taken = timed_plan(made)
-                wholes.append(whole)
-                for name, seconds in taken.items():
-                    steps[name].append(seconds)
-                bare.append(seconds_of(lambda: proxy.send(reads)))
-        finally:
-            proxy.clear(made.tokens())
+    with applied(proxy, given.keys, given.threads) as made:
+        reads = Stage("/v2/key/info", read_bodies(made.tokens()), given.threads)
+        for _ in range(given.rounds):
+            whole, taken = timed_plan(made)
+            wholes.append(whole)
+            for name, seconds in taken.items():
+                steps[name].append(seconds)
+            bare.append(seconds_of(lambda: proxy.send(reads)))
     floor = statistics.median(bare)
     rows = [("", "median", "of the bare read")]
     for name, taken_by in (*steps.items(), ("the whole plan", wholes), ("the bare read", bare)):

@@ -107,9 +107,9 @@ def first_planned(proxy: LiveProxy, fresh: Project, what: str, rounds: int) -> F
 
 
 @contextmanager
-def applied(proxy: LiveProxy, keys: int) -> Iterator[Project]:
+def applied(proxy: LiveProxy, keys: int, parallelism: int = _THREADS) -> Iterator[Project]:
     """A project whose keys exist as long as this is open."""
-    with project(workshop_config(proxy.url, new_prefix(), keys, proxy.served_model())) as made:
+    with project(workshop_config(proxy.url, new_prefix(), keys, proxy.served_model(), parallelism)) as made:
         try:
             print(f"making {keys:,} keys", file=sys.stderr)
             made.run_here("apply", "--auto-approve", "--accept-lost-values")

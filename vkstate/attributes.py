@@ -191,3 +191,12 @@ STAMP_KEY: Final = "vkstate"
 def attribute_of(path: str) -> Attribute | None:
     """The attribute that a flat path belongs to, or None for the expiry."""
     return ATTRIBUTES.get(path.partition(".")[0])
+
+
+def other_name(path: str) -> str | None:
+    """The other path by which a config can declare the same place: LiteLLM keeps ``tags`` as ``metadata.tags``."""
+    name, _, key = path.partition(".")
+    inside = ATTRIBUTES.get(key if name == "metadata" else path)
+    if inside is None or inside.home is not Home.METADATA:
+        return None
+    return key if name == "metadata" else f"metadata.{path}"

@@ -20,6 +20,7 @@ from vkstate.attributes import (
     Unset,
     Value,
     attribute_of,
+    other_name,
 )
 from vkstate.canonical import is_clear, same, seal
 from vkstate.expiry import Expiry, Lasting, Never, Until, end_of, expiry_of, format_instant, same_instant
@@ -106,7 +107,10 @@ def _attributes(comparison: Comparison) -> Iterator[AttributeDiff]:
         if _ignored(comparison.desired, path):
             continue
         before, after = applied.get(path, UNSET), wanted.get(path, UNSET)
-        diff = _cleared(comparison, path, before) if after is UNSET else _declared(comparison, path, before, after)
+        if after is UNSET:
+            diff: AttributeDiff | None = _cleared(comparison, path, before, stays=other_name(path) in wanted)
+        else:
+            diff = _declared(comparison, path, before, after)
         if diff:
             yield diff
 
@@ -128,9 +132,10 @@ def _declared(comparison: Comparison, path: str, before: Value | Unset, after: V
     return AttributeDiff(path, shown, after, cause if changed else Cause.OUTSIDE)
 
 
-def _cleared(comparison: Comparison, path: str, before: Value | Unset) -> AttributeDiff:
+def _cleared(comparison: Comparison, path: str, before: Value | Unset, *, stays: bool) -> AttributeDiff:
+    """:param stays: whether the same place is declared under its other name: then nothing is sent for this one."""
     current = live_value(comparison.live, path)
-    gone = current is not None and is_gone(path, current.value)
+    gone = stays or (current is not None and is_gone(path, current.value))
     return AttributeDiff(path, before, UNSET, Cause.CONFIG, already_live=gone)
 
 

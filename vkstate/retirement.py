@@ -49,7 +49,7 @@ class Retirement:
             key, as :meth:`goes_on` has it, nothing else does.
         """
         successor = self.moved.new_alias(retired.successor)
-        taken = self._is_taken(retired, successor) or self._is_outlived(mine, successor) or _is_taken_by(taking)
+        taken = self._is_taken(retired, successor) or self._is_outlived(mine, successor) or _settles_its_place(taking)
         taken = taken and not _goes_with(have, taking)
         if taken and _is_over(retired, self.now):
             return Change(have.alias, Action.DELETE, Reason.RETIRED, recorded=have, live=mine)
@@ -135,8 +135,8 @@ def _is_over(retired: Retired, now: datetime) -> bool:
     return retired.delete_after is None or retired.delete_after <= now
 
 
-def _is_taken_by(taking: Change | None) -> bool:
-    """Whether a plan takes a key that is there into the state, in the place of one that is not, or lets it stay away.
+def _settles_its_place(taking: Change | None) -> bool:
+    """Whether a plan says of a key that is missing that another, which is there, takes its place, or that none does.
 
     Of a create that was interrupted the record tells: its key may have lost a race.
     """

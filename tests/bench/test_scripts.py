@@ -63,6 +63,7 @@ def test_the_steps_of_a_plan_are_all_of_it() -> None:
         made.run_here("apply", "--auto-approve")
         whole, steps = plan_phases.timed_plan(made)
     assert sum(steps.values()) == pytest.approx(whole)
+    assert min(steps.values()) >= 0, "no step counts twice"
     assert {name for name, seconds in steps.items() if not seconds} == {"git"}, "nobody commits the keys of the sandbox"
 
 

@@ -12,6 +12,10 @@ from vkstate.config.loader import load
 from vkstate.config.places import ConfigError, ConfigMissing
 from vkstate.config.source import decode
 
+IN_FLOW = (
+    'within [ ] and { } an interpolation is written in quotes: "${var.name}"; one that stands for a number or a flag '
+    "without them, on a line of its own, as in: max_budget: ${var.name}"
+)
 SYNTAX = {
     "tab as indentation": (
         "proxy:\n\turl: x\n",
@@ -38,11 +42,11 @@ SYNTAX = {
     ),
     "interpolation in a list": (
         "models: [${var.x}]\n",
-        'vkstate.yaml:1:11: within [ ] and { } an interpolation is written in quotes: "${var.name}"',
+        f"vkstate.yaml:1:11: {IN_FLOW}",
     ),
     "interpolation in a mapping": (
         "a: {b: ${env.x}}\n",
-        'vkstate.yaml:1:9: within [ ] and { } an interpolation is written in quotes: "${var.name}"',
+        f"vkstate.yaml:1:9: {IN_FLOW}",
     ),
     "unquoted template": (
         "alias_template: {workshop}-{user}\n",

@@ -127,9 +127,14 @@ def test_the_spend_is_that_of_the_moment_before_the_delete(project: Workspace, f
     assert {line["alias"]: line["spend"] for line in report["keys"]}["bot"] == 9
 
 
-def test_a_plan_that_waits_for_no_consent_is_read_once(project: Workspace, front: Front) -> None:
+@pytest.mark.parametrize("command", [("destroy", "--auto-approve"), ("apply", "all.plan")], ids=" ".join)
+def test_a_plan_that_waits_for_no_consent_is_read_once(
+    project: Workspace, front: Front, command: tuple[str, ...]
+) -> None:
+    project.ok("plan", "--destroy", "--out", "all.plan")
     before = len(front.seen)
-    project.ok("destroy", "--auto-approve")
+    project.ok(*command)
+    assert project.reports
     assert [seen.path for seen in front.seen[before:]].count("/v2/key/info") == 2, "for the plan, and after the deletes"
 
 

@@ -88,7 +88,7 @@ class TestSmallProxy:
     ) -> None:
         fake.tokens_in_v2, fake.substring, fake.budgets_in_list = tokens_in_v2, substring, budgets_in_list
         fake.add(_own("a", budget_id=None, **PERMITTING))
-        few = read_live(proxy, _known(["a"]), [])
+        few = read_live(proxy, _known(["a"]), _aliases(["new"]))  # which makes the page come first
         fake.fill(100)
         many = read_live(proxy, _known(["a"]), [])
         one, other = (live.keys[0].attributes for live in (few, many))

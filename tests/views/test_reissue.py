@@ -92,8 +92,8 @@ def test_an_older_value_works_on_though_the_last_one_does_not() -> None:
     plan = planned(wanted, have, rows, options=Options(replace=("a", "b")))
     older = replace(recorded("a", name="older"), alias=Alias("a.retired-1"), retired=Retired(Alias("a"), NOW + DAY))
     assert reissue_note(outcome_of(plan), by_alias(have), by_alias([older])) == (
-        f"note: 2 keys have a new value. The old ones work until {ENDS} at the latest. Hand the new ones out: vkstate "
-        "output a b --out FILE"
+        "note: 2 keys have a new value. The old ones work no longer. A value that was replaced before works until "
+        f"{ENDS}. Hand the new ones out: vkstate output a b --out FILE"
     )
 
 

@@ -147,6 +147,7 @@ def _command_of(arguments: Sequence[str]) -> str:
 
 def _said(error: VkstateError, arguments: Sequence[str]) -> int:
     """Print a failure: what kind it is, what happened and why, and the next command; for machines as well."""
+    error = _without_key_values(error, arguments)
     if _wants_json(arguments):
         from vkstate.views.documents import error_document, line
 
@@ -156,6 +157,18 @@ def _said(error: VkstateError, arguments: Sequence[str]) -> int:
 
     print(error_text(error, directory_of(arguments)), file=sys.stderr)  # noqa: T201 - the boundary speaks
     return int(error.exit_code)
+
+
+def _without_key_values(error: VkstateError, arguments: Sequence[str]) -> VkstateError:
+    """An error that repeats no key value of the command line: whoever names a key by its value is not to find that in a
+    log.
+    """
+    from vkstate.config.places import looks_like_key, redacted
+
+    for word in filter(looks_like_key, arguments):
+        error.detail = error.detail.replace(word, redacted(word))
+        error.hint = error.hint and error.hint.replace(word, redacted(word))
+    return error
 
 
 def _wants_json(arguments: Sequence[str]) -> bool:

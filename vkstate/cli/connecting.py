@@ -53,4 +53,5 @@ def sandbox_connection(directory: Path, *, verbose: bool) -> Connection:
 
 
 def _log(method: str, path: str, status: int | None, milliseconds: float) -> None:
-    print(f"  {method} {path} -> {status or 'no answer'} in {milliseconds:.0f} ms", file=sys.stderr)  # noqa: T201 - -v
+    # In one piece: several threads write at once.
+    sys.stderr.write(f"  {method} {path} -> {status or 'no answer'} in {milliseconds:.0f} ms\n")

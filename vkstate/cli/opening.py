@@ -23,5 +23,10 @@ def say_unknown(project: Project, unknown: Mapping[str, Token | None]) -> None:
         named = abridged(missing, _MOST_NAMED)
         where = str(store.path) if store.encrypted else "the secret store of this machine"
         say(f"warning: {where} does not hold the value of {escaped(named)}.")
-    if why := store.why_closed([token for token in unknown.values() if token is not None]):
+    say_closed(project, unknown)
+
+
+def say_closed(project: Project, unknown: Mapping[str, Token | None]) -> None:
+    """Say why what is encrypted of these keys' values is not opened, if anything is."""
+    if why := project.store.why_closed([token for token in unknown.values() if token is not None]):
         say(f"warning: {escaped(why)}")

@@ -92,7 +92,7 @@ def output(
     from vkstate.cli.formats import chosen
     from vkstate.cli.handing_out import handout
     from vkstate.cli.handout_files import place_of, write_files
-    from vkstate.cli.opening import say_unknown
+    from vkstate.cli.opening import say_closed, say_unknown
     from vkstate.cli.project import Project
     from vkstate.cli.screen import width
     from vkstate.cli.selecting import handed_out
@@ -123,6 +123,7 @@ def output(
     if (reveal or place) and unknown:
         say_unknown(project, unknown)
         return ExitCode.PARTIAL
+    say_closed(project, unknown)
     return ExitCode.OK
 
 

@@ -55,7 +55,10 @@ def explain(error: MarkedYAMLError, text: str) -> tuple[int, int, str]:
 
 def _special(problem: str, written: str, column: int) -> str | None:
     if problem.startswith("expected ',' or") and written[:column].endswith("$"):
-        return 'within [ ] and { } an interpolation is written in quotes: "${var.name}"'
+        return (
+            'within [ ] and { } an interpolation is written in quotes: "${var.name}"; one that stands for a number or '
+            "a flag without them, on a line of its own, as in: max_budget: ${var.name}"
+        )
     if problem.startswith("expected <block end>") and _BRACE_VALUE.search(written):
         return "a text that begins with { is written in quotes"
     return None

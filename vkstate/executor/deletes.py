@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from types import MappingProxyType
 from typing import Final, Protocol
 
 from vkstate.errors import VkstateError
@@ -89,29 +88,24 @@ class Deletes:
         """The keys that are verified gone, as they were reported."""
         return tuple(self._lines[token] for token in self._gone if token in self._lines)
 
-    def read_spend(self, changes: Sequence[Change]) -> Mapping[Token, ClosingLine]:
-        """The final spend of every key that is about to go, where the journal keeps it, as the proxy counts it now;
-        where it cannot be read, as the plan saw it. Keeps nothing itself, so that a worker may call it.
-        """
-        now: Mapping[Token, LiveKey] = {}
-        if changes and self._journal.keeps_reports:
-            with suppress(VkstateError):
-                now = self._proxy.find([_sought(change) for change in changes if change.live])
-        return self.planned_spend(changes, now)
+    def final_spend(self, changes: Sequence[Change], *, just_planned: bool = False) -> Mapping[Token, ClosingLine]:
+        """The final spend of every key that is about to go, where the journal keeps it. Keeps nothing itself, so that a
+        worker may call it.
 
-    def planned_spend(
-        self, changes: Sequence[Change], now: Mapping[Token, LiveKey] = MappingProxyType({})
-    ) -> Mapping[Token, ClosingLine]:
-        """As :meth:`read_spend`, of a plan that was made a moment ago: its counts are those of now.
+        It is read now, since the plan may have waited long for its consent; where it cannot be, the plan's counts.
 
-        :param now: the keys of which there are newer counts.
+        :param just_planned: whether the plan was made a moment ago: then its counts will do.
         """
-        if not self._journal.keeps_reports:
+        planned = {change.live.token: (change, change.live) for change in changes if change.live}
+        if not planned or not self._journal.keeps_reports:
             return {}
+        now: Mapping[Token, LiveKey] = {}
+        if not just_planned:
+            with suppress(VkstateError):
+                now = self._proxy.find([_sought(change) for change, _ in planned.values()])
         return {
-            live.token: closing_line(change.alias, _with_spend_of(now.get(live.token, live), live), change.recorded)
-            for change in changes
-            if (live := change.live)
+            token: closing_line(change.alias, _with_spend_of(now.get(token, live), live), change.recorded)
+            for token, (change, live) in planned.items()
         }
 
     def report(self, lines: Mapping[Token, ClosingLine]) -> None:

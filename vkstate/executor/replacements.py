@@ -71,7 +71,7 @@ class Replacements:
         """The way where the old key cannot be renamed: for a moment neither value works."""
 
         def read() -> Effect:
-            lines = self._deletes.read_spend([_delete_of(change)])
+            lines = self._deletes.final_spend([_delete_of(change)])
             return lambda: report(lines)
 
         def report(lines: Mapping[Token, ClosingLine]) -> Iterable[Task] | None:
@@ -157,7 +157,7 @@ class Replacements:
     def _delete(self, changes: Sequence[Change], pool: Pool) -> None:
         deletes = [_delete_of(change) for change in changes]
         try:
-            self._deletes.report(self._deletes.read_spend(deletes))
+            self._deletes.report(self._deletes.final_spend(deletes))
         except VkstateError as error:
             for change in deletes:
                 self.left(change, error)

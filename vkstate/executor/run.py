@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -24,11 +24,11 @@ from vkstate.executor.ledger import Ledger
 from vkstate.executor.orders import adopted_record, is_parked, promised_record, release_order, update_order
 from vkstate.executor.outcome import Observer, Outcome, Silent
 from vkstate.executor.pool import Effect, Pool, Task
-from vkstate.executor.ports import PARALLELISM, AnswerLost, ClosingLine, Journal, Proxy, Refused, UpdateOrder
+from vkstate.executor.ports import PARALLELISM, AnswerLost, Journal, Proxy, Refused, UpdateOrder
 from vkstate.executor.readback import Readback
 from vkstate.executor.replacements import Replacements
 from vkstate.executor.stop import Stop
-from vkstate.keys import Alias, KeyValue, LiveKey, Recorded, RecordedKey, Token, mint_id, mint_value
+from vkstate.keys import Alias, KeyValue, LiveKey, Recorded, RecordedKey, mint_id, mint_value
 from vkstate.plan import Action, Cause, Change, Plan
 
 
@@ -118,7 +118,7 @@ class _Run:
             with self.proxy.left_when(lambda _: self.stop.requested or self.ledger.trouble is not None):
                 self._record_only(changes)
                 gone = [change for change in self.plan.of(Action.DELETE, Action.REPLACE) if not change.retires]
-                self.deletes.report(self._final_spend(gone))
+                self.deletes.report(self.deletes.final_spend(gone, just_planned=self.just_planned))
                 self.creates.prepare(self.plan.of(Action.CREATE, Action.REPLACE))
                 self._send()
         finally:
@@ -130,9 +130,6 @@ class _Run:
             remaining=self.deletes.remaining,
             closed=(*self.deletes.closed, *self.replacements.closed),
         )
-
-    def _final_spend(self, gone: Sequence[Change]) -> Mapping[Token, ClosingLine]:
-        return self.deletes.planned_spend(gone) if self.just_planned else self.deletes.read_spend(gone)
 
     def _send(self) -> None:
         pool = Pool(self.ledger, self.stop, self.parallelism)

@@ -213,10 +213,13 @@ def health(connection: Connection) -> Health:
         return Health(reachable=False, litellm=False, fault=error)
     except VkstateError as error:
         return Health(reachable=True, litellm=False, clock_skew=connection.clock_skew, fault=error)
+    if answer.status >= 500:  # whoever stands in front of a LiteLLM that is being started says so as well
+        fault = connection.verdict(answer)
+        return Health(reachable=True, litellm=False, clock_skew=connection.clock_skew, fault=fault)
     if answer.status != 200 or not _alive(answer.body):
         what = f"GET {connection.url}/health/liveliness answered {answer.status}, and not as LiteLLM does."
-        fault = NotLiteLLM(what, hint="check proxy.url in the config")
-        return Health(reachable=True, litellm=False, clock_skew=connection.clock_skew, fault=fault)
+        other = NotLiteLLM(what, hint="check proxy.url in the config")
+        return Health(reachable=True, litellm=False, clock_skew=connection.clock_skew, fault=other)
     database = connection.database()
     version, trouble = _version(connection)
     if database is False:

@@ -42,16 +42,18 @@ def find_keys(
     :param beside: another request, sent at the same time.
     """
     wanted = list(sought)
-    found: dict[Token, Row] = {}
+    found: dict[Token, LiveKey] = {}
+    unseen: set[Token] = set()
 
     def find(batch: Sequence[Sought]) -> None:
-        found.update(_batch(connection, batch, parallelism))
+        rows = _batch(connection, batch, parallelism)
+        found.update({token: live_key(row, token) for token, row in rows.items()})
+        unseen.update(token for token, row in rows.items() if row.permits_unseen)
 
     asks: list[Callable[[], object]] = [beside] if beside else []
     asks += [partial(find, wanted[start : start + BATCH]) for start in range(0, len(wanted), BATCH)]
     connection.each(lambda ask: ask(), asks, parallelism)
-    unseen = frozenset(token for token, row in found.items() if row.permits_unseen)
-    return Found({token: live_key(row, token) for token, row in found.items()}, unseen)
+    return Found(found, frozenset(unseen))
 
 
 def _batch(connection: Connection, sought: Sequence[Sought], parallelism: int) -> dict[Token, Row]:
@@ -67,20 +69,18 @@ def _batch(connection: Connection, sought: Sequence[Sought], parallelism: int) -
 def _matched(sought: Sequence[Sought], rows: Sequence[Row]) -> tuple[dict[Token, Row], bool]:
     """The rows that are surely one of the sought keys, by token; and whether there are rows left over."""
     asked = {one.token for one in sought}
+    found = {Token(row.token): row for row in rows if row.token and row.token in asked}
+    nameless = [(row, _mark(row)) for row in rows if not row.token]
     by_mark = Counter((one.id, one.alias) for one in sought)
     token_of = {(one.id, str(one.alias)): one.token for one in sought if by_mark[one.id, one.alias] == 1}
-    marks = [None if row.token else _mark(row) for row in rows]
-    rows_by_mark = Counter(marks)
-    found: dict[Token, Row] = {}
+    rows_by_mark = Counter(mark for _, mark in nameless)
     unmatched = False
-    for row, mark in zip(rows, marks, strict=True):
-        if row.token:
-            if (token := Token(row.token)) in asked:
-                found[token] = row
-        elif mark in token_of and rows_by_mark[mark] == 1:
-            found[token_of[mark]] = row
-        else:
+    for row, mark in nameless:
+        token = token_of.get(mark) if mark and rows_by_mark[mark] == 1 else None
+        if token is None or token in found:
             unmatched = True
+        else:
+            found[token] = row
     return found, unmatched
 
 

@@ -2,8 +2,8 @@
 the proxy holds.
 
 - Our keys are read by token, 500 a request, and meanwhile all keys of the proxy are counted.
-- Where there are new aliases, one page of the newest keys comes first, unless we have more keys than it holds: it
-  counts as well, and where all keys are on it, it answers nearly everything.
+- Where there are new aliases, or nothing is recorded, one page of the newest keys comes first, unless we have more keys
+  than it holds: it counts as well, and where all keys are on it, it answers nearly everything.
 - Nothing counts as missing before it was asked for by token.
 - Only a listing shows what an object permission holds: of the keys that have one, it is looked up as well.
 - Keys under an alias are sought by prefix (where the server can), by alias one by one, or in a full listing, whichever
@@ -98,7 +98,7 @@ class _Reading:
     rows: dict[Token, LiveKey] = field(default_factory=dict)
 
     def read(self, known: Collection[Sought], new_aliases: Collection[Alias]) -> Live:
-        by_token = known and (not new_aliases or len(known) > PAGE)
+        by_token = bool(known) and (not new_aliases or len(known) > PAGE)
         first, found = self._at_once(known) if by_token else self._by_turns(known)
         ours = self._ours(known, found, first)
         self.rows |= ours
@@ -176,7 +176,7 @@ class _Reading:
             yield replace(whole, attributes={**whole.attributes, **permits(key)}) if whole else key
 
     def _ours(self, known: Collection[Sought], found: Found, first: Page) -> Mapping[Token, LiveKey]:
-        """Our keys by token: from the page that holds every key, as far as its rows show all there is, or looked up."""
+        """Our keys by token: from a listing of every key, as far as its rows show all there is, or looked up."""
         listed = self._listed(found.permits_unseen, first)
         looked_up = {
             token: replace(key, attributes={**key.attributes, **permits(listed[token])}) if token in listed else key

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from glob import escape
 from shlex import quote
 
@@ -76,7 +77,7 @@ def _of_the_old(
     after: Mapping[Alias, RecordedKey],
     unsettled: set[Alias],
 ) -> str:
-    """Until when the old values work, those of earlier replacements among them."""
+    """Until when the values work that had been handed out last, and those of earlier replacements."""
     for change in renewed:
         for aside in _asides(change, before):
             if aside.alias in after and not unsettled.isdisjoint((change.alias, aside.alias)):
@@ -84,13 +85,26 @@ def _of_the_old(
                     f"{verb(len(renewed), 'The old one works', 'Some old ones work')} on: the next apply sees to that."
                 )
     new = {change.alias for change in renewed}
-    retired = [record.retired for record in after.values() if record.retired and record.retired.successor in new]
-    ends = [one.delete_after for one in retired if one.delete_after is not None]
-    old = verb(len(renewed), "The old one", "The old ones")
+    last = {aside.alias for change in renewed for aside in _asides(change, before)}
+    ends: list[datetime] = []
+    earlier: list[datetime] = []
+    for record in after.values():
+        if record.retired and record.retired.successor in new and record.retired.delete_after is not None:
+            (ends if record.alias in last else earlier).append(record.retired.delete_after)
+    old = verb(len(renewed), "The old one works", "The old ones work")
+    told = f"{old} {_until(ends, len(renewed)) or 'no longer'}."
+    if not earlier:
+        return told
+    still = verb(len(earlier), "A value that was replaced before works", "Values that were replaced before work")
+    return f"{told} {still} {_until(earlier, len(earlier))}."
+
+
+def _until(ends: Sequence[datetime], number: int) -> str | None:
+    """``until 2026-12-01T17:00:00Z``; with ``at the latest`` where not all of so many end then."""
     if not ends:
-        return f"{old} {verb(len(renewed), 'works', 'work')} no longer."
-    latest = " at the latest" if len(ends) < len(renewed) or len(set(ends)) > 1 else ""
-    return f"{old} {verb(len(renewed), 'works', 'work')} until {format_instant(max(ends))}{latest}."
+        return None
+    latest = " at the latest" if len(ends) < number or len(set(ends)) > 1 else ""
+    return f"until {format_instant(max(ends))}{latest}"
 
 
 def _targets(renewed: Sequence[Change], recorded: Iterable[RecordedKey]) -> list[str]:

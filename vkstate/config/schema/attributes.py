@@ -73,6 +73,8 @@ def _known_path(path: str) -> str:
     name, dot, key = path.partition(".")
     attribute = ATTRIBUTES.get(name)
     if attribute is None and name not in EXPIRY_PATHS:
+        if name == "all":
+            raise wrong("there is no 'all': name the attributes that are left alone")
         guess = did_you_mean(name, [*ATTRIBUTES, *EXPIRY_PATHS])
         raise wrong(f"there is no attribute {path!r}{guess}", discreet="there is no such attribute")
     if dot and not (attribute and attribute.kind is Kind.OPEN and key):
