@@ -544,3 +544,12 @@ def test_no_value_is_shown_however_talkative_it_is(workspace: Workspace, front: 
         assert secret not in ran.stdout + ran.stderr
     asked = [seen for seen in front.seen if seen.path == "/v1/models"]
     assert all(workspace.values["one"] not in str(seen) for seen in asked)
+
+
+def test_a_proxy_that_is_not_up_yet_is_not_called_another_program(workspace: Workspace, front: Front) -> None:
+    workspace.configure(f"proxy: {{url: '{front.url}', retries: 0}}\n")
+    front.rule = lambda _: say_json(502, {"message": "no healthy upstream"})
+    [(grade, detail)] = of("proxy", found(workspace))
+    assert grade == "wrong"
+    assert detail.startswith("the proxy failed. ")
+    assert "LiteLLM, or a gateway in front of it, answered 502" in detail

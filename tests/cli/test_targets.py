@@ -168,3 +168,16 @@ def test_retired_keys_of_a_member(project: Workspace) -> None:
     project.apply("--replace", "red-ada", "--grace", "24h")
     planned = project.planned("--destroy", "--target", "workshop:red/ada")
     assert [alias for alias, _, _ in planned] == ["red-ada", f"red-ada.retired-{token[:8]}"]
+
+
+def test_a_key_value_in_place_of_an_alias_is_not_repeated(workspace: Workspace) -> None:
+    """Who imports by value, as other tools have it, must not find the value in a log of CI."""
+    workspace.configure("proxy: {url: 'sandbox://'}\nkeys: {one: {models: [gpt-4]}}\n")
+    workspace.apply()
+    value = workspace.values["one"]
+    for command in (("output", value), ("import", value), ("apply", "--target", value), ("check", "--as", value)):
+        ran = workspace.run(*command)
+        assert ran.code == 64
+        assert "sk-…" in ran.stderr
+        assert value not in ran.stdout + ran.stderr
+    assert value not in workspace.run("output", value, "--json").stdout

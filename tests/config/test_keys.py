@@ -320,6 +320,10 @@ BAD = {
         "lifecycle: {ignore_changes: [max_budgt]}",
         ".lifecycle.ignore_changes[0]: there is no attribute 'max_budgt'; did you mean max_budget?",
     ),
+    "all ignored": (
+        "lifecycle: {ignore_changes: [all]}",
+        ".lifecycle.ignore_changes[0]: there is no 'all': name the attributes that are left alone",
+    ),
     "ignored part": (
         "lifecycle: {ignore_changes: [models.m]}",
         (

@@ -212,3 +212,19 @@ def passes_through(key: OneKey) -> None:
     for declared in ({"extra": {"shiny_new": {"a": 1}}}, {"extra": {"shiny_new": {"a": 2}}}, {}):
         key.becomes(declared)
     assert "shiny_new" not in key.row
+
+
+def keeps_what_is_declared_by_its_other_name(key: OneKey) -> None:
+    """What LiteLLM folds into ``metadata`` can be declared there as well: moved there and back it stays on the key."""
+    first: Json = {"gpt-4": 7}
+    other: Json = {"gpt-4": 8}
+    for attributes, value in (
+        ({"model_rpm_limit": first}, first),
+        ({"metadata": {"model_rpm_limit": first}}, first),
+        ({"model_rpm_limit": other}, other),
+        ({"metadata": {"model_rpm_limit": first}}, first),
+    ):
+        key.becomes(attributes)
+        assert key.row["metadata"]["model_rpm_limit"] == value
+    key.becomes({})
+    assert "model_rpm_limit" not in key.row["metadata"]

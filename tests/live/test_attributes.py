@@ -17,7 +17,14 @@ from tests.contract.attribute_troubles import (
     permits_what_others_said,
 )
 from tests.contract.attribute_values import specs
-from tests.contract.one_key import OneKey, abilities, ends_and_does_not, passes_through, through_its_life
+from tests.contract.one_key import (
+    OneKey,
+    abilities,
+    ends_and_does_not,
+    keeps_what_is_declared_by_its_other_name,
+    passes_through,
+    through_its_life,
+)
 from tests.contract.proxies import Proxy
 from tests.workspace import Workspace
 
@@ -46,6 +53,10 @@ def test_an_expiry_is_set_moved_and_taken_away(key: OneKey, first: dict[str, Jso
 
 def test_a_field_that_has_none_here_is_passed_on(key: OneKey) -> None:
     passes_through(key)
+
+
+def test_a_place_with_two_names_is_declared_by_one_and_then_by_the_other(key: OneKey) -> None:
+    keeps_what_is_declared_by_its_other_name(key)
 
 
 @pytest.mark.parametrize(("name", "value"), LICENSED.items(), ids=LICENSED)
