@@ -163,7 +163,7 @@ def test_a_key_that_is_not_an_admins(workspace: Workspace, front: Front, monkeyp
     findings = found(workspace, "--as", "one")
     [(grade, detail)] = of("rights", findings)
     assert (grade, detail.partition(".")[0]) == ("wrong", "the key is not an admin's")
-    assert of("key", findings) == [], "nothing can be compared"
+    assert of("key", findings) == [("warning", "one was not tried: see above.")], "nothing can be compared"
 
 
 @pytest.mark.parametrize(
@@ -553,3 +553,21 @@ def test_a_proxy_that_is_not_up_yet_is_not_called_another_program(workspace: Wor
     assert grade == "wrong"
     assert detail.startswith("the proxy failed. ")
     assert "LiteLLM, or a gateway in front of it, answered 502" in detail
+
+
+def test_keys_that_cannot_be_tried_are_named(
+    workspace: Workspace, front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace.configure(
+        f"proxy: {{url: '{front.url}'}}\nkeys: {{one: {{models: [gpt-4]}}, two: {{models: [gpt-4]}}}}\n"
+    )
+    workspace.apply()
+    untried = [("warning", "one, two were not tried: see above.")]
+    front.rule = lambda _: say_json(502, {"message": "no healthy upstream"})
+    assert of("key", found(workspace, "--as", "*")) == untried
+    assert of("key", found(workspace)) == []
+    front.rule = lambda _: Pass()
+    monkeypatch.setenv("LITELLM_MASTER_KEY", "sk-wrong")
+    assert of("key", found(workspace, "--as", "*")) == untried
+    monkeypatch.delenv("LITELLM_MASTER_KEY")
+    assert of("key", found(workspace, "--as", "*")) == untried

@@ -138,14 +138,23 @@ class Check:
                 yield from timely(desired, project.state.keys, connection.now())
                 if admitted:
                     yield from self._keys(connection, [*given, *gone])
+                else:
+                    yield from _untried([*given, *gone])
         except VkstateError as error:
             yield failed("master key", error)
+            yield from _untried([*given, *gone])
 
     def _keys(self, connection: Connection, aliases: Sequence[Alias]) -> Iterator[Finding]:
         try:
             yield from keys_tried(self._project, connection, aliases, self._tried)
         except VkstateError as error:
             yield failed("key", error)
+
+
+def _untried(aliases: Sequence[Alias]) -> Iterator[Finding]:
+    """The keys that were to be tried, where the proxy cannot be asked what they should open."""
+    if aliases:
+        yield warning("key", f"{named(aliases)} {verb(len(aliases), 'was', 'were')} not tried: see above.")
 
 
 def _unsettled(keys: Mapping[Alias, RecordedKey]) -> Iterator[Finding]:
