@@ -185,7 +185,9 @@ class Plan:
     warnings: tuple[Caution, ...] = ()
     unmanaged: int = 0
     left_out: tuple[Alias, ...] = ()
-    """Aliases that a target excluded."""
+    """Aliases of which a target left out what is to be done."""
+    passed_over: int = 0
+    """How many keys a target left out for which nothing is to be done."""
     grace: timedelta | None = None
     """How long the old values of the keys that it replaces work on."""
     counts: Mapping[Action, int] = field(init=False)

@@ -76,6 +76,7 @@ def restrict(plan: Plan, selection: Selection) -> Plan:
         problems=problems,
         warnings=tuple(told for warning in plan.warnings if (told := _about(warning, here))),
         left_out=tuple(sorted(left_out, key=natural_order)),
+        passed_over=len({change.alias for change in plan.changes if change.desired} - left_out - here),
     )
 
 

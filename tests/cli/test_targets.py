@@ -63,7 +63,7 @@ def test_what_is_left_out_is_said(project: Workspace) -> None:
         "+ red-{ada,bob}  models=[gpt-4] duration=30d\n"
         "\n"
         "5 keys are left out, as the targets ask: blue/2024-user{1..3}, one, two.\n"
-        "Not counting the 5 keys left out: 2 keys without a budget: red-{ada,bob}.\n"
+        "Not counting 5 other keys: 2 keys without a budget: red-{ada,bob}.\n"
         "\n"
         "Plan: 2 to create, 0 to update, 0 to replace, 0 to delete.\n"
         "Fingerprint: DIGITS\n"
@@ -168,6 +168,13 @@ def test_retired_keys_of_a_member(project: Workspace) -> None:
     project.apply("--replace", "red-ada", "--grace", "24h")
     planned = project.planned("--destroy", "--target", "workshop:red/ada")
     assert [alias for alias, _, _ in planned] == ["red-ada", f"red-ada.retired-{token[:8]}"]
+
+
+def test_keys_that_are_as_they_should_be_are_not_counted_either(project: Workspace) -> None:
+    project.configure(CONFIG.replace("two: {models: [gpt-4]}", "two: {models: [gpt-4], max_budget: 5}"))
+    project.apply()
+    project.configure(CONFIG.replace("two: {models: [gpt-4]}", "two: {models: [gpt-4], max_budget: 6}"))
+    assert "Not counting 6 other keys: at most $6.00 in all.\n" in project.ok("plan", "--target", "two").told
 
 
 def test_a_key_value_in_place_of_an_alias_is_not_repeated(workspace: Workspace) -> None:

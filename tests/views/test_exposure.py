@@ -106,7 +106,7 @@ def test_every_figure() -> None:
     )
     assert lines_of(plan) == (
         (
-            "Not counting the 2 keys left out: "
+            "Not counting 2 other keys: "
             "at most $5.30 in all, plus $5.00 per 1d, plus $7.50 per 7d, plus $7.00 per monthly; "
             "2 keys without a budget: free, nothing; "
             "2 keys limited by budget_id or budget_limits: shared, windowed; "

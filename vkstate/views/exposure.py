@@ -47,7 +47,7 @@ class Budgets:
 class Exposure:
     """The figures: ``desired`` of the keys that will be desired, ``retired`` what retired ones have left.
 
-    ``left_out`` counts the keys that a target left out, of which nothing is said.
+    ``left_out`` counts the keys that a target left out, of which nothing is said, changed or not.
     """
 
     desired: Budgets = field(default_factory=Budgets)
@@ -79,7 +79,7 @@ def exposure_of(plan: Plan) -> Exposure:
         retired=_budgets(retired),
         endless=tuple(change.alias for change in changes if _is_endless(change)),
         all_models=tuple(change.alias for change in changes if _may_use_all_models(change)),
-        left_out=len(plan.left_out),
+        left_out=len(plan.left_out) + plan.passed_over,
     )
 
 
@@ -217,7 +217,7 @@ def exposure_lines(exposure: Exposure, members: Mapping[Alias, Member]) -> tuple
     if clauses:
         said = "; ".join(clauses) + "."
         if exposure.left_out:
-            said = f"Not counting the {counted(exposure.left_out, 'key')} left out: {said[0].lower()}{said[1:]}"
+            said = f"Not counting {counted(exposure.left_out, 'other key')}: {said[0].lower()}{said[1:]}"
         lines.append(said)
     lines += _retired_lines(exposure.retired, members)
     if exposure.endless:
