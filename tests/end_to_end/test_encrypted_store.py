@@ -388,3 +388,16 @@ def test_the_identity_shows_nowhere(
     assert "PATH=" in texts[-1], "git was asked"
     for hidden in (secret, secret[:-1], secret.lower(), *values):
         assert [text for text in texts if hidden in text] == []
+
+
+def test_values_that_are_only_encrypted_are_not_taken_for_lost(
+    project: Workspace, identity: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A masked table cannot show them without an identity, and says why."""
+    project.apply()
+    monkeypatch.delenv("VKSTATE_AGE_IDENTITY", raising=False)
+    shown = project.ok("output")
+    assert shown.stderr.startswith(
+        f"warning: 2 values are encrypted in {SECRETS}, and there is no identity to open them"
+    )
+    assert project.ok("output", "--identity", identity).stderr == ""
