@@ -238,7 +238,8 @@ class Forge:
 
     def log(self) -> list[str]:
         """The messages of main's commits, newest first, without those of merges."""
-        return self.bare("log", "--no-merges", "--format=%s", "main").splitlines()
+        # By their order in the history: by their dates, those of one second come as they happen to.
+        return self.bare("log", "--topo-order", "--no-merges", "--format=%s", "main").splitlines()
 
     def bare(self, *arguments: str) -> str:
         """Run git in the repository itself."""
